@@ -28,3 +28,7 @@ run: setup ## Start everything here: Kafka, PostgreSQL, four services, gateway, 
 lock: setup ## Renew the lock files from pyproject.toml
 	$(BIN)/$(LOCK) --extra local --extra dev --extra build pyproject.toml -o requirements.lock
 	$(BIN)/$(LOCK) --extra build pyproject.toml -o deploy/image.lock
+
+.PHONY: assets
+assets: setup ## Renew the browser assets from the npm lock file (the only verb that needs Node)
+	$(BIN)/python -m deploy.assets

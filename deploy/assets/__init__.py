@@ -1,0 +1,1 @@
+"""Vendors the browser assets named in package.json into shared/pages/static/vendor."""

@@ -1,0 +1,60 @@
+// Live task lists: keep the words of open clocks current, the list in order of time left, the connection shown.
+"use strict";
+
+const MINUTE = 60_000;
+const DAY = 24 * 60;
+const SOON = 30;
+
+// The words of duration_zh in shared/pages/filters.py.
+function durationZh(minutes) {
+  const size = Math.abs(minutes);
+  const days = Math.floor(size / DAY);
+  const hours = Math.floor((size % DAY) / 60);
+  const rest = size % 60;
+  if (days) return hours ? `${days} 天 ${hours} 小时` : `${days} 天`;
+  if (hours) return rest ? `${hours} 小时 ${rest} 分` : `${hours} 小时`;
+  return `${rest} 分`;
+}
+
+// The server's clock decides, not the phone's.
+const list = document.querySelector("[data-server-now]");
+const skew = list ? Date.parse(list.dataset.serverNow) - Date.now() : 0;
+
+function countDown() {
+  for (const tag of document.querySelectorAll(".countdown")) {
+    const left = (Date.parse(tag.dataset.due) - (Date.now() + skew)) / MINUTE;
+    const overdue = left < 0;
+    const minutes = overdue ? Math.ceil(left) : Math.floor(left);
+    tag.querySelector(".countdown-text").textContent = `${overdue ? "已超时" : "剩余"} ${durationZh(minutes)}`;
+    tag.classList.toggle("tag-red", overdue);
+    tag.classList.toggle("tag-amber", !overdue && left <= SOON);
+    tag.classList.toggle("tag-green", !overdue && left > SOON);
+  }
+}
+
+// A changed task keeps its place when it is swapped by id: move it to where its new clock belongs.
+function sortTasks() {
+  const tasks = document.getElementById("tasks");
+  if (!tasks) return;
+  const cards = [...tasks.querySelectorAll(":scope > [data-due]")];
+  const sorted = [...cards].sort((one, other) => one.dataset.due.localeCompare(other.dataset.due));
+  if (sorted.some((card, place) => card !== cards[place])) tasks.append(...sorted);
+}
+
+function showLive(live) {
+  const status = document.getElementById("live-status");
+  if (!status) return;
+  status.dataset.live = live ? "yes" : "no";
+  const words = live ? "实时更新中" : "连接中断,正在重连";
+  if (status.lastElementChild.textContent !== words) status.lastElementChild.textContent = words;
+}
+
+document.addEventListener("htmx:sse:after:connection", () => showLive(true));
+document.addEventListener("htmx:sse:error", () => showLive(false));
+document.addEventListener("htmx:sse:close", () => showLive(false));
+document.addEventListener("htmx:after:swap", () => {
+  sortTasks();
+  countDown();
+});
+countDown();
+setInterval(countDown, MINUTE / 4);
