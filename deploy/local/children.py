@@ -1,0 +1,118 @@
+"""One child process: started in its own session, its output in a log file, stopped in good order."""
+
+import os
+import pwd
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from deploy.local.errors import LaunchError
+
+__all__ = ["Child", "ProcessIdentity", "credentials"]
+
+LOG_LIMIT = 20 * 1024 * 1024  # bytes; a larger log is set aside once at the next start
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessIdentity:
+    """A process named so that a later process with the same pid is never taken for it."""
+
+    pid: int
+    started: float  # seconds since the epoch, as the kernel reports it
+
+    @classmethod
+    def of(cls, pid: int) -> "ProcessIdentity":
+        """Identity of a running process. psutil.NoSuchProcess if there is none."""
+        return cls(pid, psutil.Process(pid).create_time())
+
+    def process(self) -> psutil.Process | None:
+        """Return the very process that was named, or None if it has ended."""
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started) < 1.0
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
+
+
+@dataclass(slots=True)
+class Child:
+    """A process this launcher starts, watches and stops.
+
+    `stop_signal` asks it to end in good order; SIGKILL follows after `patience` seconds.
+    """
+
+    name: str
+    command: Sequence[str]
+    log: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = None
+    cwd: Path = Path("/")
+    stop_signal: signal.Signals = signal.SIGTERM
+    patience: float = 20.0
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the process. LaunchError if its program is missing or may not run."""
+        if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        uid, gid, groups = credentials(self.user)
+        with self.log.open("ab") as output:
+            try:
+                self.process = subprocess.Popen(
+                    list(self.command),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=dict(self.env),
+                    cwd=self.cwd,
+                    start_new_session=True,
+                    user=uid,
+                    group=gid,
+                    extra_groups=groups,
+                )
+            except OSError as error:
+                raise LaunchError(f"不能启动 {self.name}（{error}）", "请运行 make setup 重新安装") from error
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self.process is not None and self.process.poll() is None
+
+    def identity(self) -> ProcessIdentity | None:
+        """Its identity while it runs."""
+        if self.process is None or self.process.poll() is not None:
+            return None
+        return ProcessIdentity.of(self.process.pid)
+
+    def stop(self) -> None:
+        """Ask it to end and wait; kill its whole group if it does not end in time."""
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.send_signal(self.stop_signal)
+            try:
+                self.process.wait(self.patience)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+        self.process = None
+
+    def last_lines(self, count: int = 3) -> str:
+        """Return the end of its log, for an error message."""
+        if not self.log.exists():
+            return ""
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return " | ".join(line.strip() for line in lines[-count:])
+
+
+def credentials(user: str | None) -> tuple[int | None, int | None, list[int] | None]:
+    """User, group and further groups that make subprocess run a program as `user`; all None for ourselves."""
+    if user is None:
+        return None, None, None
+    account = pwd.getpwnam(user)
+    return account.pw_uid, account.pw_gid, []

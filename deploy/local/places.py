@@ -1,0 +1,75 @@
+"""Folders and ports of this machine that the launcher may use."""
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.local.errors import LaunchError
+
+__all__ = ["cache_home", "exclusive", "free_ports", "make_folder", "port_is_free", "state_home"]
+
+LOOPBACK = "127.0.0.1"
+
+
+def cache_home() -> Path:
+    """Where downloaded and once-made parts are kept: `$XDG_CACHE_HOME/huiying`."""
+    return _xdg("XDG_CACHE_HOME", ".cache")
+
+
+def state_home() -> Path:
+    """Where descriptors of running installations are kept: `$XDG_STATE_HOME/huiying`."""
+    return _xdg("XDG_STATE_HOME", ".local/state")
+
+
+def _xdg(variable: str, default: str) -> Path:
+    configured = os.environ.get(variable, "")
+    base = Path(configured) if configured.startswith("/") else Path.home() / default
+    return base / "huiying"
+
+
+def make_folder(folder: Path, mode: int = 0o700) -> Path:
+    """Make `folder` and its parents. LaunchError where that is not allowed."""
+    try:
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise LaunchError(
+            f"不能写入文件夹 {folder}（{error.strerror}）", "请换一个可写的位置，或检查权限与磁盘空间"
+        ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise LaunchError(f"不能写入文件夹 {folder}", "请换一个可写的位置，或检查权限")
+    return folder
+
+
+@contextmanager
+def exclusive(lock: Path) -> Iterator[None]:
+    """Hold `lock` (a file) against other processes; waits for its turn, ends with the process."""
+    make_folder(lock.parent)
+    with lock.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def free_ports(count: int) -> list[int]:
+    """`count` different loopback ports that nobody listens on at this moment."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind((LOOPBACK, 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server could listen on this loopback port now (a port in TIME_WAIT counts as free)."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
