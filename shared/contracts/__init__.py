@@ -1,0 +1,1 @@
+"""The events of Huiying, one file per owning service."""

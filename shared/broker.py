@@ -1,0 +1,252 @@
+"""The only place that declares subscribers.
+
+Manual acknowledgement, a parser and a decoder that never raise, batches, and one transaction per batch:
+inbox, effects and outbox together, committed before the offset is. An error that waiting may cure holds the batch in
+place with backoff (heartbeats go on in the background); any other takes the batch apart, record by record,
+until the poison is found and kept as a dead letter. Nothing is skipped, nothing loops hot.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, cast
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import deadletters, inbox
+from shared.consume import Subscription, take
+from shared.crashpoints import crash_point
+from shared.database import Sessions, is_passing_failure, run_unit
+from shared.logs import get_logger
+from shared.metrics import Metrics
+from shared.wire import Envelope, Poison, Unreadable, raw_of, read_envelope, with_safe_headers
+
+__all__ = ["Inlet", "declare_subscriber"]
+
+_log = get_logger(__name__)
+
+Records = Sequence[ConsumerRecord[bytes, bytes]]
+
+MAX_POLL_SECONDS = 300
+_CYCLE_SECONDS = MAX_POLL_SECONDS / 3
+_ATTEMPTS = 5
+_FIRST_DELAY, _LONGEST_DELAY = 0.1, 30.0
+_SWEEP_SECONDS = 1.0
+
+
+class HoldTooLongError(Exception):
+    """A batch waited so long that the group would think this member dead: read it again later."""
+
+
+class Inlet:
+    """Takes the records of a service's topics into its database."""
+
+    def __init__(
+        self, service: str, sessions: Sessions, subscriptions: Sequence[Subscription], metrics: Metrics
+    ) -> None:
+        self._service = service
+        self._sessions = sessions
+        self._subscriptions = subscriptions
+        self._metrics = metrics
+        self.topics = [one.topic for one in subscriptions]
+        self.holding: str | None = None
+        """Why the consumer stands still, None while it moves."""
+        self.progressed_at = time.monotonic()
+
+    async def settle(self, records: Records) -> None:
+        """Bring every record to an end: an effect, a wait, a duplicate or a dead letter, committed.
+
+        HoldTooLongError if the database stayed away longer than a consumer may be silent.
+        """
+        crash_point(f"{self._service}.after_receive")
+        read = [read_envelope(raw_of(record)) for record in records]
+        envelopes = [one for one in read if isinstance(one, Envelope)]
+        deadline = time.monotonic() + _CYCLE_SECONDS
+        for one in read:
+            if isinstance(one, Unreadable):
+                await self._bury(one, one.reason, one.detail, deadline)
+        if envelopes:
+            await self._settle_envelopes(envelopes, deadline)
+        self._metrics.consumed.labels(self._service).inc(len(read))
+        self.progressed_at = time.monotonic()
+
+    async def sweep(self) -> None:
+        """Try again what waits in `pending_events`, oldest try first."""
+        keys = await run_unit(self._sessions, inbox.waiting_keys)
+        if not keys:
+            return
+        try:
+            await run_unit(
+                self._sessions, lambda session: take(session, self._subscriptions, (), follow=keys)
+            )
+        except Exception as error:  # noqa: BLE001 - any error takes the batch apart
+            if is_passing_failure(error):
+                return
+            deadline = time.monotonic() + _CYCLE_SECONDS
+            pending = await run_unit(self._sessions, lambda session: inbox.load_pending(session, keys))
+            for one in sorted(pending, key=lambda each: self.topics.index(each.topic)):
+                await self._settle_one(one, deadline)
+
+    async def _settle_envelopes(self, envelopes: Sequence[Envelope], deadline: float) -> None:
+        keys = {one.key for one in envelopes}
+
+        async def whole_batch(session: AsyncSession) -> None:
+            await take(session, self._subscriptions, envelopes, follow=keys)
+            crash_point(f"{self._service}.before_commit")
+
+        try:
+            await self._patiently(whole_batch, deadline)
+        except HoldTooLongError:
+            raise
+        except Exception as error:  # noqa: BLE001 - any error takes the batch apart
+            _log.warning("batch_taken_apart", reason=type(error).__name__, size=len(envelopes))
+            for one in envelopes:
+                await self._settle_one(one, deadline)
+        crash_point(f"{self._service}.after_commit_before_ack")
+
+    async def _settle_one(self, envelope: Envelope, deadline: float) -> None:
+        """Apply one record alone; Poison or a fifth unknown error makes it a dead letter."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                await self._patiently(
+                    lambda session: take(session, self._subscriptions, [envelope]), deadline
+                )
+            except HoldTooLongError:
+                raise
+            except Poison as poison:
+                await self._bury(envelope, poison.reason, poison.detail, deadline)
+                return
+            except Exception as error:  # noqa: BLE001 - unknown: tried again, then kept
+                if attempt == _ATTEMPTS:
+                    _log.exception("unknown_error", event_id=str(envelope.id), type=envelope.type)
+                    await self._bury(envelope, "unknown", f"{type(error).__name__}: {error}", deadline)
+                    return
+                await asyncio.sleep(_FIRST_DELAY * attempt)
+            else:
+                return
+
+    async def _bury(self, letter: Envelope | Unreadable, reason: str, detail: str, deadline: float) -> None:
+        async def bury(session: AsyncSession) -> None:
+            await deadletters.record(session, self._service, letter, reason, detail)
+            if isinstance(letter, Envelope) and letter.pending:
+                await inbox.unpend(session, [letter])
+
+        await self._patiently(bury, deadline)
+        self._metrics.dead.labels(self._service, reason).inc()
+        _log.error(
+            "dead_letter",
+            topic=letter.raw.topic,
+            partition=letter.raw.partition,
+            offset=letter.raw.offset,
+            reason=reason,
+            detail=detail[:200],
+        )
+
+    async def _patiently(self, work: Callable[[AsyncSession], Awaitable[None]], deadline: float) -> None:
+        """Run `work` in a transaction, again and again while the failure is one that passes."""
+        delay = _FIRST_DELAY
+        while True:
+            try:
+                await run_unit(self._sessions, work)
+            except Exception as error:
+                if not is_passing_failure(error):
+                    raise
+                self.holding = type(getattr(error, "orig", error)).__name__
+                _log.warning("consumer_holds", reason=self.holding)
+                if time.monotonic() > deadline:
+                    raise HoldTooLongError from error
+                await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311 - jitter
+                delay = min(delay * 2, _LONGEST_DELAY)
+            else:
+                self.holding = None
+                return
+
+    async def sweep_forever(self) -> None:
+        """Sweep until cancelled; a database that is away only delays it."""
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            try:
+                await self.sweep()
+            except HoldTooLongError:
+                continue
+            except Exception as error:  # noqa: BLE001 - logged; the next sweep tries again
+                if not is_passing_failure(error):
+                    _log.exception("sweep_failed")
+
+
+def declare_subscriber(
+    broker: KafkaBroker, inlet: Inlet, *, group: str, instance: str | None, max_records: int = 500
+) -> None:
+    """Subscribe `inlet` to its topics on `broker`."""
+
+    async def total_parser(
+        records: Records, original: Callable[[Records], Awaitable[KafkaMessage]]
+    ) -> KafkaMessage:
+        return await original(tuple(with_safe_headers(record) for record in records))
+
+    async def raw_values(message: KafkaMessage) -> list[bytes | None]:
+        return [record.value for record in cast("Records", message.raw_message)]
+
+    @broker.subscriber(
+        *inlet.topics,
+        group_id=group,
+        group_instance_id=instance,
+        batch=True,
+        batch_timeout_ms=10,
+        max_records=max_records,
+        ack_policy=AckPolicy.MANUAL,
+        auto_offset_reset="earliest",
+        partition_assignment_strategy=(RangePartitionAssignor,),
+        session_timeout_ms=10_000,
+        heartbeat_interval_ms=2_000,
+        max_poll_interval_ms=MAX_POLL_SECONDS * 1000,
+        parser=total_parser,
+        decoder=raw_values,
+    )
+    async def consume(_bodies: list[Any], message: KafkaMessage) -> None:
+        records = cast("Records", message.raw_message)
+        consumer = cast("AIOKafkaConsumer", message.consumer)
+        try:
+            await inlet.settle(records)
+        except HoldTooLongError:
+            _rewind(consumer, records)
+            return
+        await _acknowledge(consumer, records)
+        crash_point(f"{group}.after_ack")
+
+
+def _rewind(consumer: AIOKafkaConsumer, records: Records) -> None:
+    first: dict[TopicPartition, int] = {}
+    for record in records:
+        partition = TopicPartition(record.topic, record.partition)
+        first[partition] = min(record.offset, first.get(partition, record.offset))
+    for partition, offset in first.items():
+        try:
+            consumer.seek(partition, offset)
+        except IllegalStateError:
+            _log.info("partition_moved_on", topic=partition.topic, partition=partition.partition)
+
+
+async def _acknowledge(consumer: AIOKafkaConsumer, records: Records) -> None:
+    """Commit the offsets of just these records. What cannot be committed comes again as duplicates."""
+    offsets: dict[TopicPartition, int] = {}
+    for record in records:
+        partition = TopicPartition(record.topic, record.partition)
+        offsets[partition] = max(record.offset + 1, offsets.get(partition, 0))
+    for attempt in range(_ATTEMPTS):
+        try:
+            await consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError):
+            _log.info("partitions_moved_on", count=len(offsets))
+            return
+        except KafkaError as error:
+            _log.warning("commit_retried", reason=type(error).__name__)
+            await asyncio.sleep(_FIRST_DELAY * 2**attempt)
+        else:
+            return

@@ -1,0 +1,46 @@
+"""Events that assessment publishes: ledger entries and the rule book."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from shared.contracts.envelope import Event, Instant
+
+__all__ = ["LedgerEntryPosted", "RuleBookState"]
+
+
+class LedgerEntryPosted(Event):
+    """One entry of the append-only ledger. Negative fen are a deduction from the unit's pool."""
+
+    type: ClassVar[str] = "assessment.entry_posted.v1"
+    topic: ClassVar[str] = "assessment.events"
+
+    complaint_id: UUID
+    entry_id: UUID
+    unit: str
+    clause: str
+    occurrence: str
+    amount_fen: int
+    month: str
+    rule_book_version: int
+    reverses: UUID | None = None
+
+    @property
+    def key(self) -> str:
+        """The complaint."""
+        return str(self.complaint_id)
+
+
+class RuleBookState(Event):
+    """One version of the rule book, whole: categories, time standards and clauses."""
+
+    type: ClassVar[str] = "rulebook.version.v1"
+    topic: ClassVar[str] = "rulebook.state"
+
+    version: int
+    in_force_from: Instant
+    body: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """`rulebook:<version>`."""
+        return f"rulebook:{self.version}"

@@ -1,0 +1,103 @@
+"""The envelope every event travels in: CloudEvents attributes as Kafka headers, the payload as plain JSON.
+
+An event class names its type (with version), its topic and its key. Payloads are frozen; unknown fields are
+ignored, so that an added field with a default is not a new version. Any other change is a new version.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, ClassVar, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+
+__all__ = ["Event", "Instant", "Origin", "Payload", "Received", "headers_of"]
+
+
+class Origin(StrEnum):
+    """Whether a fact happened under our clocks or was recorded elsewhere and imported."""
+
+    LIVE = "live"
+    HISTORY = "history"
+
+
+def _utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+"""An aware instant, normalised to UTC."""
+
+
+class Payload(BaseModel):
+    """Frozen part of an event; fields it does not know are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Event(Payload):
+    """Base of every event payload. Subclasses set `type`, `topic` and answer `key`."""
+
+    type: ClassVar[str]
+    topic: ClassVar[str]
+
+    @property
+    def key(self) -> str:
+        """The Kafka key: events of one key are numbered and kept in order."""
+        raise AttributeError(f"{type(self).__name__} names no key")
+
+    def to_json(self) -> bytes:
+        """The payload as UTF-8 JSON."""
+        return self.model_dump_json().encode()
+
+
+E_co = TypeVar("E_co", bound=Event, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[E_co]):
+    """One event as a consumer sees it: envelope attributes and the decoded payload.
+
+    `data` is None for a type the service knows but does not use: it advances the inbox and has no effect.
+    """
+
+    id: UUID
+    type: str
+    topic: str
+    key: str
+    seq: int
+    occurred_at: datetime
+    origin: Origin
+    data: E_co | None
+
+
+def headers_of(
+    event: Event,
+    *,
+    event_id: UUID,
+    source: str,
+    occurred_at: datetime,
+    seq: int,
+    origin: Origin,
+    causation: UUID | None,
+) -> dict[str, str]:
+    """CloudEvents attributes of `event` as Kafka headers (binary mode), all ASCII.
+
+    `seq` numbers the events of one (topic, key) from 1 without gaps on event topics; on content and state
+    topics it is the version, the highest of which wins.
+    """
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": str(event_id),
+        "ce_type": event.type,
+        "ce_source": f"/huiying/{source}",
+        "ce_subject": event.key,
+        "ce_time": occurred_at.astimezone(UTC).isoformat(),
+        "ce_seq": str(seq),
+        "ce_origin": origin.value,
+        "content-type": "application/json",
+    }
+    if causation is not None:
+        headers["ce_causation"] = str(causation)
+    return headers

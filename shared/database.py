@@ -1,0 +1,128 @@
+"""Connections and the one transaction: per request, or per batch of messages.
+
+Nothing below the edge commits. A unit of work is never cancelled in the middle: it runs in its own task,
+shielded, and the database's own timeouts bound it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Request
+from sqlalchemy import MetaData, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+__all__ = [
+    "NAMING",
+    "SessionDep",
+    "Sessions",
+    "async_url",
+    "create_engine",
+    "create_sessions",
+    "delivery_metadata",
+    "is_passing_failure",
+    "run_unit",
+    "sqlstate",
+    "transaction",
+]
+
+Sessions = async_sessionmaker[AsyncSession]
+T = TypeVar("T")
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Names of constraints, so that migrations can name them too."""
+
+delivery_metadata = MetaData(naming_convention=NAMING)
+"""The tables of the delivery layer; each service's migrations create them in its own database."""
+
+_SERVER_SETTINGS = {
+    "timezone": "UTC",
+    "statement_timeout": "30000",
+    "lock_timeout": "10000",
+    "idle_in_transaction_session_timeout": "60000",
+    "jit": "off",
+}
+_PASSING_UNLESS = ("22", "23", "42")  # data, integrity and syntax errors do not pass by waiting
+
+
+def async_url(url: str) -> str:
+    """The same database address for SQLAlchemy's asyncpg dialect."""
+    return make_url(url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+
+
+def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
+    """Return an engine for `url`; it opens no connection before its first use."""
+    return create_async_engine(
+        async_url(url),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        connect_args={"server_settings": _SERVER_SETTINGS, "timeout": 5},
+    )
+
+
+def create_sessions(engine: AsyncEngine) -> Sessions:
+    """Return the session factory of `engine`."""
+    return async_sessionmaker(engine, expire_on_commit=False)
+
+
+@asynccontextmanager
+async def transaction(sessions: Sessions) -> AsyncIterator[AsyncSession]:
+    """One transaction: committed at the end of the block, rolled back if it raises."""
+    async with sessions() as session, session.begin():
+        yield session
+
+
+async def run_unit(sessions: Sessions, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    """Run `work` in one transaction in a task of its own, which a cancelled caller does not cancel.
+
+    A connection given back in the middle of a statement may carry a hidden open transaction; so the unit
+    always runs to its end, and only then does the cancellation reach the caller.
+    """
+
+    async def unit() -> T:
+        async with transaction(sessions) as session:
+            return await work(session)
+
+    task = asyncio.create_task(unit())
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """SQLSTATE of a database error, None where it has none (a lost connection)."""
+    original = getattr(error, "orig", error)
+    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    return str(state) if state else None
+
+
+def is_passing_failure(error: BaseException) -> bool:
+    """Whether waiting may cure this error: a database that is away, read-only, full, locked or deadlocked."""
+    if isinstance(error, DBAPIError):
+        state = sqlstate(error)
+        return state is None or not state.startswith(_PASSING_UNLESS)
+    return isinstance(error, OSError | TimeoutError | PoolTimeoutError)
+
+
+async def _session_of_request(request: Request) -> AsyncIterator[AsyncSession]:
+    sessions: Sessions = request.app.state.sessions
+    async with transaction(sessions) as session:
+        yield session
+
+
+SessionDep = Annotated[AsyncSession, Depends(_session_of_request, scope="function")]
+"""The transaction of a request: committed before the response leaves, or the request fails."""

@@ -1,0 +1,114 @@
+"""Version 1 of the delivery layer's tables, as SQL for each service's first migration.
+
+Frozen: a change is a new list beside this one, called by a new migration of each service. The tables are
+described for queries in outbox, inbox, deadletters, leader and state; a test holds the two equal.
+"""
+
+__all__ = ["DOWNGRADE_V1", "UPGRADE_V1"]
+
+UPGRADE_V1 = (
+    """
+    CREATE TABLE outbox (
+        id BIGINT GENERATED ALWAYS AS IDENTITY CONSTRAINT pk_outbox PRIMARY KEY,
+        event_id UUID NOT NULL CONSTRAINT uq_outbox_event_id UNIQUE,
+        topic TEXT NOT NULL,
+        key TEXT NOT NULL,
+        seq BIGINT NOT NULL,
+        type TEXT NOT NULL,
+        headers JSONB NOT NULL,
+        body BYTEA,
+        created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+        published_at TIMESTAMPTZ,
+        epoch BIGINT
+    )
+    """,
+    "CREATE INDEX ix_outbox_unpublished ON outbox (id) WHERE published_at IS NULL",
+    "CREATE INDEX ix_outbox_published_at ON outbox (published_at) WHERE published_at IS NOT NULL",
+    """
+    CREATE FUNCTION outbox_wake() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM pg_notify('outbox', '');
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE TRIGGER outbox_wake AFTER INSERT ON outbox
+    FOR EACH STATEMENT EXECUTE FUNCTION outbox_wake()
+    """,
+    """
+    CREATE TABLE inbox (
+        topic TEXT NOT NULL,
+        key TEXT NOT NULL,
+        last_seq BIGINT NOT NULL,
+        CONSTRAINT pk_inbox PRIMARY KEY (topic, key)
+    )
+    """,
+    """
+    CREATE TABLE pending_events (
+        topic TEXT NOT NULL,
+        key TEXT NOT NULL,
+        seq BIGINT NOT NULL,
+        kafka_partition INTEGER NOT NULL,
+        kafka_offset BIGINT NOT NULL,
+        headers JSONB NOT NULL,
+        body BYTEA,
+        discarded BOOLEAN NOT NULL DEFAULT false,
+        received_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+        tried_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+        CONSTRAINT pk_pending_events PRIMARY KEY (topic, key, seq)
+    )
+    """,
+    "CREATE INDEX ix_pending_events_key ON pending_events (key)",
+    "CREATE INDEX ix_pending_events_tried_at ON pending_events (tried_at)",
+    """
+    CREATE TABLE dead_letters (
+        id UUID CONSTRAINT pk_dead_letters PRIMARY KEY,
+        topic TEXT NOT NULL,
+        kafka_partition INTEGER NOT NULL,
+        kafka_offset BIGINT NOT NULL,
+        kafka_key BYTEA,
+        key TEXT,
+        seq BIGINT,
+        headers JSONB NOT NULL,
+        body BYTEA,
+        reason TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        received_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+        settled_at TIMESTAMPTZ,
+        settled_as TEXT,
+        settled_by TEXT,
+        settled_reason TEXT,
+        CONSTRAINT uq_dead_letters_topic_kafka_partition_kafka_offset
+            UNIQUE (topic, kafka_partition, kafka_offset)
+    )
+    """,
+    "CREATE INDEX ix_dead_letters_open ON dead_letters (topic, key) WHERE settled_at IS NULL",
+    """
+    CREATE TABLE leaders (
+        name TEXT CONSTRAINT pk_leaders PRIMARY KEY,
+        epoch BIGINT NOT NULL,
+        taken_at TIMESTAMPTZ NOT NULL DEFAULT now()
+    )
+    """,
+    """
+    CREATE TABLE state_entries (
+        topic TEXT NOT NULL,
+        key TEXT NOT NULL,
+        version BIGINT NOT NULL,
+        type TEXT NOT NULL,
+        body JSONB NOT NULL,
+        applied_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+        CONSTRAINT pk_state_entries PRIMARY KEY (topic, key)
+    )
+    """,
+)
+
+DOWNGRADE_V1 = (
+    "DROP TABLE state_entries",
+    "DROP TABLE leaders",
+    "DROP TABLE dead_letters",
+    "DROP TABLE pending_events",
+    "DROP TABLE inbox",
+    "DROP TABLE outbox",
+    "DROP FUNCTION outbox_wake()",
+)

@@ -1,0 +1,117 @@
+"""The outbox: the only way an event leaves a service.
+
+Theory of operation. An event is a row, written in the transaction that made the fact true, so the two exist
+together or not at all. The writer holds the lock of the row that numbers the key's events (the complaint, the
+assignment ...) *before* it inserts here; therefore ids of one key rise with its sequence numbers. Ids of
+different keys may commit in any order: whoever reads must select the unpublished rows and never remember
+"the last id". A statement trigger notifies channel `outbox`, which wakes the relay at commit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.contracts.envelope import Event, Origin, headers_of
+from shared.database import delivery_metadata
+from shared.ids import uuid7
+
+__all__ = ["CHANNEL", "KEEP_PUBLISHED", "Outgoing", "add", "add_all", "add_raw", "outbox", "prune", "row_of"]
+
+CHANNEL = "outbox"
+KEEP_PUBLISHED = timedelta(days=30)
+"""Published rows are kept this long, so that a Kafka log that lost its tail can be rebuilt from them."""
+
+outbox = sa.Table(
+    "outbox",
+    delivery_metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("event_id", sa.Uuid, nullable=False, unique=True),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("headers", JSONB, nullable=False),
+    sa.Column("body", sa.LargeBinary),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("published_at", sa.DateTime(timezone=True)),
+    sa.Column("epoch", sa.BigInteger),
+    sa.Index("ix_outbox_unpublished", "id", postgresql_where=sa.text("published_at IS NULL")),
+    sa.Index("ix_outbox_published_at", "published_at", postgresql_where=sa.text("published_at IS NOT NULL")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One event to publish: its payload and what the envelope says of it.
+
+    `seq` is the next number of the event's (topic, key), taken from a counter on a row the caller has locked.
+    `occurred_at` is when the fact became true, not when it is written. `causation` is the id of the event
+    that caused this one, whose origin is inherited.
+    """
+
+    event: Event
+    seq: int
+    occurred_at: datetime
+    source: str
+    origin: Origin = Origin.LIVE
+    causation: UUID | None = None
+
+
+def row_of(outgoing: Outgoing) -> dict[str, Any]:
+    """The outbox row of an event, with a fresh event id; its headers are final."""
+    event_id = uuid7()
+    event = outgoing.event
+    return {
+        "event_id": event_id,
+        "topic": event.topic,
+        "key": event.key,
+        "seq": outgoing.seq,
+        "type": event.type,
+        "headers": headers_of(
+            event,
+            event_id=event_id,
+            source=outgoing.source,
+            occurred_at=outgoing.occurred_at,
+            seq=outgoing.seq,
+            origin=outgoing.origin,
+            causation=outgoing.causation,
+        ),
+        "body": event.to_json(),
+    }
+
+
+async def add(session: AsyncSession, outgoing: Outgoing) -> UUID:
+    """Write one event in the caller's transaction; returns its id. Never flushes or commits for others."""
+    return (await add_all(session, [outgoing]))[0]
+
+
+async def add_all(session: AsyncSession, outgoing: Sequence[Outgoing]) -> list[UUID]:
+    """Write events, in this order, in one statement of the caller's transaction; returns their ids."""
+    rows = [row_of(one) for one in outgoing]
+    if rows:
+        await session.execute(sa.insert(outbox), rows)
+    return [row["event_id"] for row in rows]
+
+
+async def add_raw(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows whose bytes are already final (copies of dead letters)."""
+    if rows:
+        await session.execute(sa.insert(outbox), list(rows))
+
+
+async def prune(session: AsyncSession, *, limit: int = 10_000) -> int:
+    """Delete up to `limit` rows published longer ago than KEEP_PUBLISHED; returns how many."""
+    old = (
+        sa.select(outbox.c.id)
+        .where(outbox.c.published_at < sa.func.now() - KEEP_PUBLISHED)
+        .order_by(outbox.c.id)
+        .limit(limit)
+    )
+    result = await session.execute(sa.delete(outbox).where(outbox.c.id.in_(old)).returning(outbox.c.id))
+    return len(result.all())
