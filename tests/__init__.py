@@ -1,0 +1,1 @@
+"""Tests of Huiying: unit, component, integration, e2e, contracts, conventions, faults, bench."""

@@ -1,0 +1,1 @@
+"""What the tests share: real Kafka and PostgreSQL, and waiting on conditions."""

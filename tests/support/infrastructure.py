@@ -1,0 +1,220 @@
+"""Fixtures with a real Kafka and PostgreSQL.
+
+Each comes from the address in the environment (`HUIYING_TEST_KAFKA`, `HUIYING_TEST_POSTGRES`, the latter of a
+role that may create databases), else from testcontainers where a Docker engine answers, else it is the embedded
+one. Nothing is skipped for lack of any of them, and the run says which it used. A server starts when the first
+test asks.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import psutil
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from deploy import topics
+from deploy.local.places import exclusive
+from shared.contracts.topics import TOPICS
+from tests.support.servers import docker_answers
+from tests.support.wait import eventually, eventually_sync
+
+__all__ = ["PostgresServer", "kafka", "kafka_topics", "make_topic", "postgres", "start_run", "stop_run"]
+
+RUN = "HUIYING_TEST_RUN"  # folder of this test run, shared by its workers
+ADDRESS = {"kafka": "HUIYING_TEST_KAFKA", "postgres": "HUIYING_TEST_POSTGRES"}
+ROOT = Path(__file__).resolve().parents[2]
+
+T = TypeVar("T")
+
+
+def start_run() -> None:
+    """Make the folder of this run, in the process that starts the workers."""
+    os.environ[RUN] = tempfile.mkdtemp(prefix="huiying-tests-")
+    os.environ[f"{RUN}_OWNER"] = str(os.getpid())
+
+
+def stop_run() -> None:
+    """Stop every server of this run and remove its folder."""
+    folder = Path(os.environ[RUN])
+    for file in folder.glob("*.pid"):
+        holder = int(file.read_text())
+        try:
+            os.kill(holder, signal.SIGTERM)
+            os.waitpid(holder, 0)
+        except ChildProcessError:  # a worker's child: it is gone when its pid is
+            eventually_sync(lambda: not psutil.pid_exists(holder), timeout=60)  # noqa: B023 - called at once
+        except ProcessLookupError:
+            continue
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def plan() -> list[str]:
+    """One line per server for the head of the report: where it would come from."""
+    fallback = "testcontainers" if docker_answers() else "embedded, no Docker engine answers"
+    return [
+        f"{kind}: {'address in ' + variable if os.environ.get(variable) else fallback}"
+        for kind, variable in ADDRESS.items()
+    ]
+
+
+def used() -> list[str]:
+    """One line per server that this run started."""
+    lines = []
+    for file in sorted(Path(os.environ[RUN]).glob("*.json")):
+        answer = json.loads(file.read_text())
+        lines.append(f"{file.stem}: {answer.get('description', answer.get('error'))}")
+    return lines
+
+
+def _address(kind: str, name: str, *, durable: bool = True) -> str:
+    """Address of the server `name`, started by whichever worker asks first."""
+    configured = os.environ.get(ADDRESS[kind])
+    if configured:
+        return configured
+    folder = Path(os.environ[RUN])
+    answer = folder / f"{name}.json"
+    with exclusive(folder / f"{name}.lock"):
+        if not answer.exists():
+            _start_holder(kind, answer, durable=durable)
+    content: dict[str, str] = json.loads(answer.read_text())
+    if "error" in content:
+        pytest.exit(f"{kind}: {content['error']}", returncode=3)
+    return content["address"]
+
+
+def _start_holder(kind: str, answer: Path, *, durable: bool) -> None:
+    owner = os.environ[f"{RUN}_OWNER"]
+    command = [sys.executable, "-m", "tests.support.holder", kind, str(answer), owner]
+    with answer.with_suffix(".log").open("wb") as log:
+        holder = subprocess.Popen(
+            [*command, "on" if durable else "off"],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    answer.with_suffix(".pid").write_text(str(holder.pid))
+    _HOLDERS.append(holder)
+    eventually_sync(lambda: answer.exists() or holder.poll() is not None, timeout=180, pause=0.05)
+    if not answer.exists():
+        raise RuntimeError(f"{kind} did not start: {answer.with_suffix('.log').read_text()[-2000:]}")
+
+
+_HOLDERS: list[subprocess.Popen[bytes]] = []  # kept, so that no handle is collected while the server runs
+
+
+def _await(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine from plain code, whether or not a loop is running here."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
+class PostgresServer:
+    """A server on which each test makes the databases it needs."""
+
+    def __init__(self, admin_url: str) -> None:
+        self.admin_url = admin_url
+        self._made: list[str] = []
+
+    def create_database(self, template: str | None = None) -> str:
+        """Make an empty database, or a copy of the one at the address `template`; return its address.
+
+        The copied database must have no open connection. The address signs in with the server's own role.
+        """
+        name = f"t_{uuid.uuid4().hex}"
+        source = urlsplit(template).path.strip("/") if template else "template1"
+        self._execute(f'CREATE DATABASE {name} TEMPLATE "{source}"')
+        self._made.append(name)
+        return urlunsplit(urlsplit(self.admin_url)._replace(path=f"/{name}"))
+
+    def drop_databases(self) -> None:
+        """Drop what this process made."""
+        while self._made:
+            self._execute(f"DROP DATABASE IF EXISTS {self._made.pop()} WITH (FORCE)")
+
+    def _execute(self, statement: str) -> None:
+        async def run() -> None:
+            connection = await asyncpg.connect(self.admin_url)
+            try:
+                await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        _await(run())
+
+
+@pytest.fixture(scope="session")
+def postgres(pytestconfig: pytest.Config) -> Iterator[PostgresServer]:
+    """A real PostgreSQL, shared by all workers; every test makes databases of its own."""
+    server = PostgresServer(_address("postgres", "postgres", durable=pytestconfig.getoption("fsync") == "on"))
+    yield server
+    server.drop_databases()
+
+
+@pytest.fixture(scope="session")
+def kafka(worker_id: str) -> str:
+    """Address of a real Kafka: this worker's own, unless the environment names one for all."""
+    return _address("kafka", f"kafka-{worker_id}")
+
+
+@pytest.fixture
+def make_topic(kafka: str) -> Callable[..., str]:
+    """Make a function that creates a topic no other test uses and returns its name."""
+
+    def make(partitions: int = 1, **config: str) -> str:
+        name = f"t-{uuid.uuid4().hex}"
+        _await(
+            _admin(kafka, lambda admin: admin.create_topics([NewTopic(name, partitions, 1, None, config)]))
+        )
+        return name
+
+    return make
+
+
+@pytest.fixture
+def kafka_topics(kafka: str) -> Iterator[str]:
+    """Address of a Kafka on which the product's own topics exist and are empty, for this test alone."""
+    with exclusive(Path(os.environ[RUN]) / f"{kafka.replace(':', '-')}.lock"):
+        _await(_empty(kafka))
+        yield kafka
+
+
+async def _empty(bootstrap: str) -> None:
+    """Delete the product's topics that hold records or group offsets, and create what is missing."""
+
+    async def delete(admin: AIOKafkaAdminClient) -> None:
+        existing = sorted(TOPICS.keys() & set(await admin.list_topics()))
+        if existing:
+            await admin.delete_topics(existing)
+            await eventually(lambda: _none_left(admin))
+
+    await _admin(bootstrap, delete)
+    await topics.apply(bootstrap)
+
+
+async def _none_left(admin: AIOKafkaAdminClient) -> bool:
+    return not TOPICS.keys() & set(await admin.list_topics())
+
+
+async def _admin(bootstrap: str, work: Callable[[AIOKafkaAdminClient], Coroutine[Any, Any, T]]) -> T:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        return await work(admin)
+    finally:
+        await admin.close()
