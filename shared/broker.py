@@ -1,9 +1,9 @@
 """The only place that declares subscribers.
 
 Manual acknowledgement, a parser and a decoder that never raise, batches, and one transaction per batch:
-inbox, effects and outbox together, committed before the offset is. An error that waiting may cure holds the batch in
-place with backoff (heartbeats go on in the background); any other takes the batch apart, record by record,
-until the poison is found and kept as a dead letter. Nothing is skipped, nothing loops hot.
+inbox, effects and outbox together, committed before the offset is. An error that waiting may cure holds the
+batch in place with backoff (heartbeats go on in the background); any other takes the batch apart, record by
+record, until the poison is found and kept as a dead letter. Nothing is skipped, nothing loops hot.
 """
 
 import asyncio

@@ -1,0 +1,170 @@
+"""Errors as a person or a program reads them: RFC 9457 problems in Chinese, or the error pages."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.exceptions import HTTPException
+
+from shared.auth import ForbiddenError, SignInRequiredError
+from shared.database import is_passing_failure
+from shared.logs import get_logger
+from shared.pages import Pages, wants_html
+from shared.pages.errors import explain
+
+__all__ = ["FieldProblem", "OnUnexpected", "Problem", "install", "problem_response", "validation_fields"]
+
+_log = get_logger(__name__)
+
+OnUnexpected = Callable[[Request, Exception], Awaitable[Response]]
+
+SIGN_IN_PATH = "/dispatch/sign-in"
+
+_MESSAGES = {
+    "missing": "必须填写",
+    "string_too_short": "太短",
+    "string_too_long": "太长,最多 {max_length} 个字",
+    "string_type": "应为文字",
+    "int_parsing": "应为整数",
+    "int_type": "应为整数",
+    "uuid_parsing": "不是有效的编号",
+    "enum": "不是可选的值",
+    "literal_error": "不是可选的值",
+    "json_invalid": "不是有效的 JSON",
+    "timezone_aware": "时间需要带时区",
+    "datetime_from_date_parsing": "不是有效的时间",
+    "datetime_parsing": "不是有效的时间",
+    "list_type": "应为列表",
+    "too_long": "太多,最多 {max_length} 项",
+    "too_short": "太少,至少 {min_length} 项",
+    "string_pattern_mismatch": "格式不对",
+    "extra_forbidden": "没有这个字段",
+    "model_attributes_type": "应为对象",
+    "dict_type": "应为对象",
+}
+
+
+class FieldProblem(dict[str, str]):
+    """One field and what is wrong with it: `{"field": ..., "message": ...}`."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(field=field, message=message)
+
+
+class Problem(Exception):  # noqa: N818 - RFC 9457's own word
+    """An expected refusal: status, a Chinese sentence and, where fields are wrong, which and why."""
+
+    def __init__(self, status: int, detail: str, *, fields: Sequence[FieldProblem] = ()) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.fields = tuple(fields)
+
+
+def problem_response(
+    status: int,
+    detail: str,
+    *,
+    fields: Sequence[FieldProblem] = (),
+    request_id: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """Return an `application/problem+json` response."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": explain(status).title,
+        "status": status,
+        "detail": detail,
+    }
+    if fields:
+        body["errors"] = list(fields)
+    if request_id:
+        body["request_id"] = request_id
+    return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
+
+
+def validation_fields(errors: Sequence[Any]) -> list[FieldProblem]:
+    """Chinese field problems of pydantic's error list."""
+    found = []
+    for error in errors:
+        path = [str(part) for part in error["loc"] if part not in {"body", "query", "path", "header"}]
+        message = _MESSAGES.get(error["type"])
+        if message is None:
+            message = (
+                str(error["msg"]).removeprefix("Value error, ")
+                if error["type"] == "value_error"
+                else "填写有误"
+            )
+        found.append(FieldProblem(".".join(path) or "内容", message.format_map(error.get("ctx") or {})))
+    return found
+
+
+class _Answers:
+    """The exception handlers of one app: one way to answer, whatever went wrong."""
+
+    def __init__(self, pages: Pages | None) -> None:
+        self._pages = pages
+
+    def _answer(self, request: Request, status: int, detail: str, **more: Any) -> Response:
+        request_id = getattr(request.state, "request_id", None)
+        headers = {"Retry-After": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+        if self._pages is not None and _is_page(request):
+            page = self._pages.error(request, status, detail, request_id)
+            page.headers.update(headers)
+            return page
+        return problem_response(status, detail, request_id=request_id, headers=headers, **more)
+
+    async def problem(self, request: Request, error: Problem) -> Response:
+        return self._answer(request, error.status, error.detail, fields=error.fields)
+
+    async def invalid(self, request: Request, error: RequestValidationError) -> Response:
+        fields = validation_fields(error.errors())
+        detail = ";".join(f"{one['field']}:{one['message']}" for one in fields[:10])
+        return self._answer(request, 422, detail, fields=fields)
+
+    async def http(self, request: Request, error: HTTPException) -> Response:
+        return self._answer(request, error.status_code, explain(error.status_code).cause)
+
+    async def sign_in(self, request: Request, _error: SignInRequiredError) -> Response:
+        if _is_page(request) and request.method == "GET" and "HX-Request" not in request.headers:
+            target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            return RedirectResponse(f"{SIGN_IN_PATH}?next={quote(target)}", 303)
+        return self._answer(request, 401, explain(401).cause)
+
+    async def forbidden(self, request: Request, error: ForbiddenError) -> Response:
+        return self._answer(request, 403, str(error))
+
+    async def unexpected(self, request: Request, error: Exception) -> Response:
+        request.state.failure_logged = True
+        if is_passing_failure(error):
+            _log.warning("request_unavailable", reason=type(error).__name__)
+            return self._answer(request, 503, explain(503).cause)
+        _log.error("request_failed", exc_info=error)
+        return self._answer(request, 500, explain(500).cause)
+
+
+def _is_page(request: Request) -> bool:
+    return wants_html(request) and "/api/" not in request.url.path
+
+
+def install(app: FastAPI, pages: Pages | None) -> OnUnexpected:
+    """Answer every error of `app` as a problem or, where a person's browser asks, as a page.
+
+    Returns the answer to an error nobody expected, for the edge: 503 if waiting may cure it, else 500.
+    """
+    answers = _Answers(pages)
+    handlers: dict[type[Exception], Any] = {
+        Problem: answers.problem,
+        RequestValidationError: answers.invalid,
+        HTTPException: answers.http,
+        SignInRequiredError: answers.sign_in,
+        ForbiddenError: answers.forbidden,
+        Exception: answers.unexpected,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
+    return answers.unexpected

@@ -1,0 +1,246 @@
+"""The moving parts of a running service, and the truth about them.
+
+Started in the application's lifespan, in an order that keeps promises: the relay at once; the state topics,
+read to the ends seen at start; then, once the service holds what it needs, the event topics. Until then
+`/readyz` is red and nothing is decided on half the knowledge.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import sqlalchemy as sa
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from faststream.kafka import KafkaBroker
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from shared import outbox
+from shared.broker import Inlet, declare_subscriber
+from shared.consume import Subscription, state_subscription
+from shared.contracts.topics import TOPICS
+from shared.database import Sessions, create_engine, create_sessions, is_passing_failure, run_unit
+from shared.inbox import pending_events
+from shared.logs import get_logger
+from shared.metrics import Metrics
+from shared.relay import Relay
+from shared.settings import ServiceSettings
+
+__all__ = ["Runtime"]
+
+_log = get_logger(__name__)
+
+_STALE_RELAY_SECONDS = 30
+_STUCK_SECONDS = 60
+_WATCH_SECONDS = 5.0
+_RETRY_SECONDS = 1.0
+_HOUR = 3600.0
+
+Background = Callable[["Runtime"], Coroutine[Any, Any, None]]
+Prepared = Callable[[AsyncSession], Awaitable[bool]]
+
+
+class Runtime:
+    """One replica of a service: engine, relay, consumers, background work.
+
+    `prepared` answers whether the state read so far is enough to start on events (a rule book, a directory).
+    `background` coroutines run until the service stops; one that ends or raises is logged and started again.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        settings: ServiceSettings,
+        *,
+        subscriptions: Sequence[Subscription] = (),
+        state_topics: Sequence[str] = (),
+        prepared: Prepared | None = None,
+        background: Sequence[Background] = (),
+    ) -> None:
+        self.service = service
+        self.settings = settings
+        self.metrics = Metrics()
+        self.engine: AsyncEngine = create_engine(
+            settings.database_url.get_secret_value(), pool_size=settings.pool_size
+        )
+        self.sessions: Sessions = create_sessions(self.engine)
+        self.relay = Relay(settings.database_url.get_secret_value(), settings.kafka_bootstrap)
+        self._prepared = prepared
+        self._background = background
+        self._inlets = [
+            Inlet(
+                service, self.sessions, [state_subscription(topic) for topic in state_topics], self.metrics
+            ),
+            Inlet(service, self.sessions, subscriptions, self.metrics),
+        ]
+        self._groups = [f"{service}-state", service]
+        self._brokers: list[KafkaBroker] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._started = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run everything for the length of the block; consumers stop first, the engine last."""
+        keep = [self.relay.run, self._watch, self._housekeep]
+        keep += [inlet.sweep_forever for inlet in self._inlets if inlet.topics]
+        keep += [lambda work=work: work(self) for work in self._background]  # type: ignore[misc]
+        self._tasks = [asyncio.create_task(self._forever(work)) for work in keep]
+        self._tasks.append(asyncio.create_task(self._start_consumers()))
+        try:
+            yield
+        finally:
+            await self._stop()
+
+    async def problems(self) -> dict[str, str]:
+        """What keeps this replica from being ready, by part; empty when all is well."""
+        found = await self._database_problems()
+        if not self._started:
+            found["consumers"] = "state topics are not read to their ends yet, or no rule book is held"
+        for group, inlet in zip(self._groups, self._inlets, strict=True):
+            if inlet.holding:
+                found[group] = f"holding: {inlet.holding}"
+        for group, broker in zip(self._groups, self._brokers, strict=False):
+            if not await broker.ping(timeout=2.0):
+                found[f"kafka:{group}"] = "no answer from Kafka"
+        return found
+
+    async def measure(self) -> None:
+        """Bring the gauges of outbox and waiting events up to date."""
+        oldest, waiting = await run_unit(self.sessions, _backlog)
+        self.metrics.unpublished.labels(self.service).set(oldest[0])
+        self.metrics.unpublished_age.labels(self.service).set(oldest[1])
+        self.metrics.pending.labels(self.service).set(waiting[0])
+        self.metrics.pending_age.labels(self.service).set(waiting[1])
+
+    async def _database_problems(self) -> dict[str, str]:
+        try:
+            oldest, waiting = await run_unit(self.sessions, _backlog)
+        except Exception as error:
+            if not is_passing_failure(error):
+                raise
+            return {"database": type(error).__name__}
+        found = {}
+        if oldest[1] > _STALE_RELAY_SECONDS:
+            found["relay"] = f"oldest unpublished event waits {oldest[1]:.0f} s"
+        if waiting[1] > _STUCK_SECONDS:
+            _log.error("events_wait_too_long", count=waiting[0], oldest_seconds=round(waiting[1]))
+        return found
+
+    async def _start_consumers(self) -> None:
+        for group, inlet in zip(self._groups, self._inlets, strict=True):
+            if inlet.topics:
+                await self._subscribe(group, inlet)
+                if group == self._groups[0]:
+                    await self._wait_for_state(group, inlet.topics)
+        self._started = True
+        _log.info("consumers_started", service=self.service)
+
+    async def _subscribe(self, group: str, inlet: Inlet) -> None:
+        while True:
+            broker = KafkaBroker(
+                self.settings.kafka_bootstrap, client_id=group, graceful_timeout=15.0, logger=None
+            )
+            declare_subscriber(broker, inlet, group=group, instance=self.settings.instance)
+            try:
+                await broker.start()
+            except (KafkaError, OSError) as error:
+                _log.warning("kafka_not_reachable", group=group, reason=type(error).__name__)
+                with suppress(KafkaError, OSError):
+                    await broker.stop()
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                self._brokers.append(broker)
+                return
+
+    async def _wait_for_state(self, group: str, topics: Sequence[str]) -> None:
+        """Return once the group has committed past the ends seen now and the service is prepared."""
+        reader = AIOKafkaConsumer(
+            bootstrap_servers=self.settings.kafka_bootstrap, group_id=group, enable_auto_commit=False
+        )
+        partitions = [TopicPartition(topic, i) for topic in topics for i in range(TOPICS[topic].partitions)]
+        reader.assign(partitions)
+        await reader.start()
+        try:
+            ends = await reader.end_offsets(partitions)
+            while not await self._is_state_read(reader, ends):
+                await asyncio.sleep(0.1)
+        finally:
+            await reader.stop()
+
+    async def _is_state_read(self, reader: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:
+        for partition, end in ends.items():
+            if end and (await reader.committed(partition) or 0) < end:
+                return False
+        return self._prepared is None or await run_unit(self.sessions, self._prepared)
+
+    async def _forever(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            try:
+                await work()
+            except Exception:
+                _log.exception("background_work_failed", service=self.service)
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _housekeep(self) -> None:
+        """Once an hour: prune published outbox rows."""
+        while True:
+            await asyncio.sleep(_HOUR)
+            while await run_unit(self.sessions, outbox.prune):
+                pass
+
+    async def _watch(self) -> None:
+        """End the process if a consumer lags and has not moved for a minute: the supervisor restarts it."""
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            for inlet, broker in zip(self._inlets, self._brokers, strict=False):
+                lag = await self._lag(broker)
+                stuck = time.monotonic() - inlet.progressed_at > _STUCK_SECONDS
+                if lag == 0:
+                    inlet.progressed_at = time.monotonic()
+                elif lag and stuck and inlet.holding is None:
+                    _log.critical("consumer_stuck", service=self.service, lag=lag)
+                    os._exit(1)
+
+    async def _lag(self, broker: KafkaBroker) -> int | None:
+        """Records behind the ends of this replica's partitions; None if Kafka does not say."""
+        consumer: AIOKafkaConsumer | None = getattr(broker.subscribers[0], "consumer", None)
+        if consumer is None or not consumer.assignment():
+            return 0
+        try:
+            async with asyncio.timeout(_WATCH_SECONDS):
+                ends = await consumer.end_offsets(list(consumer.assignment()))
+                behind: dict[str, int] = {}
+                for partition, end in ends.items():
+                    position = await consumer.position(partition)
+                    behind[partition.topic] = behind.get(partition.topic, 0) + max(0, end - position)
+        except (KafkaError, TimeoutError, OSError):
+            return None
+        for topic, records in behind.items():
+            self.metrics.lag.labels(self.service, topic).set(records)
+        return sum(behind.values())
+
+    async def _stop(self) -> None:
+        starting = self._tasks.pop()
+        starting.cancel()
+        for broker in reversed(self._brokers):
+            with suppress(KafkaError, OSError, TimeoutError):
+                await asyncio.wait_for(broker.stop(), 20)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(starting, *self._tasks, return_exceptions=True)
+        await self.engine.dispose()
+
+
+async def _backlog(session: AsyncSession) -> tuple[tuple[int, float], tuple[int, float]]:
+    """Count and age in seconds of the oldest: unpublished outbox rows, waiting events."""
+    age = sa.func.coalesce(sa.extract("epoch", sa.func.now() - sa.func.min(outbox.outbox.c.created_at)), 0)
+    unpublished = await session.execute(
+        sa.select(sa.func.count(), age).where(outbox.outbox.c.published_at.is_(None))
+    )
+    age = sa.func.coalesce(sa.extract("epoch", sa.func.now() - sa.func.min(pending_events.c.received_at)), 0)
+    waiting = await session.execute(sa.select(sa.func.count(), age).select_from(pending_events))
+    first, second = unpublished.one(), waiting.one()
+    return (int(first[0]), float(first[1])), (int(second[0]), float(second[1]))
