@@ -69,7 +69,7 @@ class Edge:
 
         try:
             await self._answer(request, receive, noting)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the last resort answers
             # Starlette raises on after its own answer; uvicorn ends a response left unfinished.
             if not status:
                 await (await self._on_unexpected(request, error))(scope, receive, noting)

@@ -45,7 +45,7 @@ async def is_at_head(session: AsyncSession, newest: str) -> bool:
     """Whether the database has had the migration `newest`; False also where it has had none."""
     if await session.scalar(sa.text("SELECT to_regclass('alembic_version')")) is None:
         return False
-    return await session.scalar(sa.text("SELECT version_num FROM alembic_version")) == newest
+    return bool(await session.scalar(sa.text("SELECT version_num FROM alembic_version")) == newest)
 
 
 def run_env(metadata: sa.MetaData | Sequence[sa.MetaData]) -> None:

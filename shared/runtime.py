@@ -10,22 +10,25 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from shared import outbox
 from shared.broker import Inlet, declare_subscriber
 from shared.consume import Subscription, state_subscription
 from shared.contracts.topics import TOPICS
-from shared.database import Sessions, create_engine, create_sessions, is_passing_failure, run_unit
+from shared.database import Sessions, create_engine, create_sessions, run_unit
 from shared.inbox import pending_events
 from shared.logs import get_logger
 from shared.metrics import Metrics
+from shared.migrations import head, is_at_head
 from shared.relay import Relay
 from shared.settings import ServiceSettings
 
@@ -55,8 +58,9 @@ class Runtime:
         service: str,
         settings: ServiceSettings,
         *,
-        subscriptions: Sequence[Subscription] = (),
-        state_topics: Sequence[str] = (),
+        migrations: Path,
+        subscriptions: Sequence[Subscription],
+        state_topics: Sequence[str],
         prepared: Prepared | None = None,
         background: Sequence[Background] = (),
     ) -> None:
@@ -70,13 +74,13 @@ class Runtime:
         self.relay = Relay(settings.database_url.get_secret_value(), settings.kafka_bootstrap)
         self._prepared = prepared
         self._background = background
+        state = [state_subscription(topic) for topic in state_topics]
         self._inlets = [
-            Inlet(
-                service, self.sessions, [state_subscription(topic) for topic in state_topics], self.metrics
-            ),
+            Inlet(service, self.sessions, state, self.metrics),
             Inlet(service, self.sessions, subscriptions, self.metrics),
         ]
         self._groups = [f"{service}-state", service]
+        self._newest_migration = head(migrations)
         self._brokers: list[KafkaBroker] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._started = False
@@ -85,7 +89,7 @@ class Runtime:
     async def running(self) -> AsyncIterator[None]:
         """Run everything for the length of the block; consumers stop first, the engine last."""
         keep = [self.relay.run, self._watch, self._housekeep]
-        keep += [inlet.sweep_forever for inlet in self._inlets if inlet.topics]
+        keep += [inlet.sweep_forever for inlet in self._inlets]
         keep += [lambda work=work: work(self) for work in self._background]  # type: ignore[misc]
         self._tasks = [asyncio.create_task(self._forever(work)) for work in keep]
         self._tasks.append(asyncio.create_task(self._start_consumers()))
@@ -117,10 +121,11 @@ class Runtime:
 
     async def _database_problems(self) -> dict[str, str]:
         try:
+            newest = self._newest_migration
+            if not await run_unit(self.sessions, lambda session: is_at_head(session, newest)):
+                return {"database": f"migrations are not at {newest}: run huiying migrate"}
             oldest, waiting = await run_unit(self.sessions, _backlog)
-        except Exception as error:
-            if not is_passing_failure(error):
-                raise
+        except (SQLAlchemyError, OSError) as error:
             return {"database": type(error).__name__}
         found = {}
         if oldest[1] > _STALE_RELAY_SECONDS:
@@ -131,10 +136,9 @@ class Runtime:
 
     async def _start_consumers(self) -> None:
         for group, inlet in zip(self._groups, self._inlets, strict=True):
-            if inlet.topics:
-                await self._subscribe(group, inlet)
-                if group == self._groups[0]:
-                    await self._wait_for_state(group, inlet.topics)
+            await self._subscribe(group, inlet)
+            if group == self._groups[0]:
+                await self._wait_for_state(group, inlet.topics)
         self._started = True
         _log.info("consumers_started", service=self.service)
 
@@ -165,7 +169,7 @@ class Runtime:
         await reader.start()
         try:
             ends = await reader.end_offsets(partitions)
-            while not await self._is_state_read(reader, ends):
+            while not await self._is_state_read(reader, ends):  # noqa: ASYNC110 - Kafka tells no event
                 await asyncio.sleep(0.1)
         finally:
             await reader.stop()
@@ -180,7 +184,7 @@ class Runtime:
         while True:
             try:
                 await work()
-            except Exception:
+            except Exception:  # noqa: BLE001 - logged, and the work goes on
                 _log.exception("background_work_failed", service=self.service)
             await asyncio.sleep(_RETRY_SECONDS)
 
