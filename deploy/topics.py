@@ -25,8 +25,8 @@ async def apply(
     """Create the missing ones of `topics`, check the others, and return the names created.
 
     Repeatable, also by several at once; returns when all topics are visible. TopicsError if an existing topic
-    has another number of partitions (fixed for a topic's life: changing it would break the order of events per
-    key) or a configuration that would lose records.
+    has another number of partitions (fixed for a topic's life: changing it would break the order of events
+    per key) or a configuration that would lose records.
     """
     wanted = {topic.name: topic for topic in topics}
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)

@@ -1,9 +1,9 @@
 """Fixtures with a real Kafka and PostgreSQL.
 
 Each comes from the address in the environment (`HUIYING_TEST_KAFKA`, `HUIYING_TEST_POSTGRES`, the latter of a
-role that may create databases), else from testcontainers where a Docker engine answers, else it is the embedded
-one. Nothing is skipped for lack of any of them, and the run says which it used. A server starts when the first
-test asks.
+role that may create databases), else from testcontainers where a Docker engine answers, else it is the
+embedded one. Nothing is skipped for lack of any of them, and the run says which it used. A server starts when
+the first test asks.
 """
 
 import asyncio

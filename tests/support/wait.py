@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 __all__ = ["eventually", "eventually_sync"]
 
@@ -12,11 +12,17 @@ T = TypeVar("T")
 PAUSE = 0.02  # seconds between two looks
 
 
+@overload
 async def eventually(
-    predicate: Callable[[], T | Awaitable[T]],
+    predicate: Callable[[], Awaitable[T]], timeout: float = ..., pause: float = ...
+) -> T: ...
+@overload
+async def eventually(predicate: Callable[[], T], timeout: float = ..., pause: float = ...) -> T: ...
+async def eventually(
+    predicate: Callable[[], Any],
     timeout: float = 10.0,  # noqa: ASYNC109 - it names what was awaited, which a cancelled task cannot
     pause: float = PAUSE,
-) -> T:
+) -> Any:
     """Return the first true value of `predicate` (a function or coroutine function).
 
     AssertionError, naming the last value, if none came within `timeout` seconds. An AssertionError inside the
