@@ -48,8 +48,14 @@ class Inlet:
     """Takes the records of a service's topics into its database."""
 
     def __init__(
-        self, service: str, sessions: Sessions, subscriptions: Sequence[Subscription], metrics: Metrics
+        self,
+        service: str,
+        sessions: Sessions,
+        subscriptions: Sequence[Subscription],
+        metrics: Metrics,
+        prefix: str = "",
     ) -> None:
+        self.prefix = prefix
         self._service = service
         self._sessions = sessions
         self._subscriptions = subscriptions
@@ -65,7 +71,7 @@ class Inlet:
         HoldTooLongError if the database stayed away longer than a consumer may be silent.
         """
         crash_point(f"{self._service}.after_receive")
-        read = [read_envelope(raw_of(record)) for record in records]
+        read = [read_envelope(raw_of(record, self.prefix)) for record in records]
         envelopes = [one for one in read if isinstance(one, Envelope)]
         deadline = time.monotonic() + _CYCLE_SECONDS
         for one in read:
@@ -194,8 +200,8 @@ def declare_subscriber(
         return [record.value for record in cast("Records", message.raw_message)]
 
     @broker.subscriber(
-        *inlet.topics,
-        group_id=group,
+        *(inlet.prefix + topic for topic in inlet.topics),
+        group_id=inlet.prefix + group,
         group_instance_id=instance,
         batch=True,
         batch_timeout_ms=10,

@@ -42,7 +42,7 @@ class Edge:
         on_unexpected: OnUnexpected,
         max_body: int = MAX_BODY,
     ) -> None:
-        self._app = app
+        self.app = app
         self._service = service
         self._metrics = metrics
         self._on_unexpected = on_unexpected
@@ -51,7 +51,7 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection event."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         request = Request(scope)
         request_id = _request_id(request)
@@ -85,7 +85,7 @@ class Edge:
             await refusal(request.scope, receive, send)
             return
         try:
-            await self._app(request.scope, self._limited(receive), send)
+            await self.app(request.scope, self._limited(receive), send)
         except _BodyTooLargeError:
             response = _too_large(request.state.request_id, self._max_body)
             await response(request.scope, receive, send)

@@ -11,7 +11,6 @@ from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
-from starlette.types import ASGIApp
 
 from shared import deadletters
 from shared.auth import Principal, Verifier, require
@@ -30,7 +29,7 @@ Administrator = Annotated[Principal, Depends(require(Role.ADMINISTRATOR))]
 
 def create_http(
     runtime: Runtime, *, title: str, prefix: str, clock: Clock, pages: Pages | None
-) -> tuple[FastAPI, ASGIApp]:
+) -> tuple[FastAPI, Edge]:
     """Return the FastAPI app to add routes to, and the ASGI app to serve (the same within its edge).
 
     Routes find `sessions`, `clock`, `verifier`, `runtime`, `pages` and `public_url` on `app.state`.

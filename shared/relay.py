@@ -48,8 +48,9 @@ _MARK = """
 class Relay:
     """Publishes one service's outbox. `run` is to be started once per replica; only the leader works."""
 
-    def __init__(self, dsn: str, bootstrap: str) -> None:
+    def __init__(self, dsn: str, bootstrap: str, prefix: str = "") -> None:
         self._dsn = dsn
+        self._prefix = prefix
         self._bootstrap = bootstrap
         self._wake = asyncio.Event()
         self.leading = False
@@ -111,19 +112,22 @@ class Relay:
             raise failures[0]
         return len(rows)
 
-    @staticmethod
     async def _send(
-        producer: AIOKafkaProducer, rows: list["asyncpg.Record"]
+        self, producer: AIOKafkaProducer, rows: list["asyncpg.Record"]
     ) -> list[KafkaError | TimeoutError | None]:
         """Send every row; per row None once the broker acknowledged it, else the error."""
         futures: list[asyncio.Future[Any]] = []
         with suppress(TimeoutError):
             async with asyncio.timeout(_SEND_SECONDS):
                 for row in rows:
+                    topic = self._prefix + row["topic"]
                     headers = [(name, value.encode()) for name, value in json.loads(row["headers"]).items()]
                     futures.append(
                         await producer.send(
-                            row["topic"], value=row["body"], key=row["key"].encode(), headers=headers
+                            self._prefix + row["topic"],
+                            value=row["body"],
+                            key=row["key"].encode(),
+                            headers=headers,
                         )
                     )
                 await asyncio.wait(futures)

@@ -23,7 +23,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from shared import outbox
 from shared.broker import Inlet, declare_subscriber
 from shared.consume import Subscription, state_subscription
-from shared.contracts.topics import TOPICS
 from shared.database import Sessions, create_engine, create_sessions, run_unit
 from shared.inbox import pending_events
 from shared.logs import get_logger
@@ -71,13 +70,14 @@ class Runtime:
             settings.database_url.get_secret_value(), pool_size=settings.pool_size
         )
         self.sessions: Sessions = create_sessions(self.engine)
-        self.relay = Relay(settings.database_url.get_secret_value(), settings.kafka_bootstrap)
+        prefix = settings.kafka_prefix
+        self.relay = Relay(settings.database_url.get_secret_value(), settings.kafka_bootstrap, prefix)
         self._prepared = prepared
         self._background = background
         state = [state_subscription(topic) for topic in state_topics]
         self._inlets = [
-            Inlet(service, self.sessions, state, self.metrics),
-            Inlet(service, self.sessions, subscriptions, self.metrics),
+            Inlet(service, self.sessions, state, self.metrics, prefix),
+            Inlet(service, self.sessions, subscriptions, self.metrics, prefix),
         ]
         self._groups = [f"{service}-state", service]
         self._newest_migration = head(migrations)
@@ -161,13 +161,21 @@ class Runtime:
 
     async def _wait_for_state(self, group: str, topics: Sequence[str]) -> None:
         """Return once the group has committed past the ends seen now and the service is prepared."""
+        prefix = self.settings.kafka_prefix
         reader = AIOKafkaConsumer(
-            bootstrap_servers=self.settings.kafka_bootstrap, group_id=group, enable_auto_commit=False
+            bootstrap_servers=self.settings.kafka_bootstrap,
+            group_id=prefix + group,
+            enable_auto_commit=False,
         )
-        partitions = [TopicPartition(topic, i) for topic in topics for i in range(TOPICS[topic].partitions)]
-        reader.assign(partitions)
         await reader.start()
         try:
+            await reader.topics()
+            partitions = [
+                TopicPartition(prefix + topic, number)
+                for topic in topics
+                for number in reader.partitions_for_topic(prefix + topic) or ()
+            ]
+            reader.assign(partitions)
             ends = await reader.end_offsets(partitions)
             while not await self._is_state_read(reader, ends):  # noqa: ASYNC110 - Kafka tells no event
                 await asyncio.sleep(0.1)

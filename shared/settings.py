@@ -28,6 +28,8 @@ class ServiceSettings(BaseSettings):
     """`postgresql://role:password@host:port/database` of the service's own database."""
     kafka_bootstrap: str
     """`host:port[,host:port]` of the brokers."""
+    kafka_prefix: str = ""
+    """Put before every topic and group name, where several installations share one Kafka."""
     public_url: str = "http://127.0.0.1:8080"
     """Address people reach the gateway at, without a slash at the end; https makes cookies Secure."""
     instance: str | None = None

@@ -79,10 +79,11 @@ def with_safe_headers(record: ConsumerRecord[bytes, bytes]) -> ConsumerRecord[by
     return replace(record, headers=[(name, _text(value).encode()) for name, value in record.headers])
 
 
-def raw_of(record: ConsumerRecord[bytes, bytes]) -> RawRecord:
-    """The raw record of an aiokafka ConsumerRecord. Never raises."""
+def raw_of(record: ConsumerRecord[bytes, bytes], prefix: str = "") -> RawRecord:
+    """The raw record of an aiokafka ConsumerRecord, its topic without `prefix`. Never raises."""
     headers = {name.replace("\x00", "\\x00"): _text(value) for name, value in record.headers}
-    return RawRecord(record.topic, record.partition, record.offset, record.key, headers, record.value)
+    topic = record.topic.removeprefix(prefix)
+    return RawRecord(topic, record.partition, record.offset, record.key, headers, record.value)
 
 
 def _text(value: bytes | None) -> str:

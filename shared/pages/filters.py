@@ -9,6 +9,15 @@ from zoneinfo import ZoneInfo
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MISSING = "—"
 MINUTES_PER_DAY = 24 * 60
+ROLE_NAMES = {
+    "operator": "话务员",
+    "unit_member": "班组人员",
+    "unit_leader": "单位负责人",
+    "office": "生产管理室",
+    "company_leader": "公司领导",
+    "administrator": "系统管理员",
+    "service": "系统接口",
+}
 
 
 def _aware(value: datetime) -> datetime:
@@ -71,3 +80,8 @@ def phone_masked(phone: str | None) -> str:
     if len(digits) < 7:  # noqa: PLR2004 - an extension: its ends would be all of it
         return "****"
     return f"{digits[:3]}****{digits[-4:]}"
+
+
+def role_name(role: str) -> str:
+    """Return the Chinese name of a sign-in role; KeyError for an unknown one."""
+    return ROLE_NAMES[role]

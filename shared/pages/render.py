@@ -1,6 +1,7 @@
 """The Jinja environment of a service and the responses made with it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +32,15 @@ HEADERS = {
 def wants_html(request: Request) -> bool:
     """Tell whether a person's browser asks (a page or an htmx fragment), not a program asking for JSON."""
     return "HX-Request" in request.headers or "text/html" in request.headers.get("accept", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who is signed in, as the header of staff pages shows it; `role` is a code of the sign-in roles."""
+
+    name: str
+    role: str
+    unit_name: str
 
 
 class Pages:
@@ -66,6 +76,7 @@ class Pages:
             relative_time=filters.relative_time,
             yuan=filters.yuan,
             phone_masked=filters.phone_masked,
+            role_name=filters.role_name,
         )
         self.environment.globals.update(
             asset=lambda name: self.assets.url(prefix, name),
@@ -85,7 +96,7 @@ class Pages:
         return self.environment.get_template(name).render(**context)
 
     def page(self, request: Request, name: str, status_code: int = 200, **context: Any) -> HTMLResponse:  # noqa: ANN401
-        """Answer with a rendered template; `user` is the signed-in person shown in the header, if any."""
+        """Answer with a rendered template; `user` is the Viewer shown in the header, if any."""
         html = self.fragment(name, request=request, **context)
         return HTMLResponse(html, status_code=status_code, headers=HEADERS)
 

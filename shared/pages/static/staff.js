@@ -38,6 +38,7 @@ function sortTasks() {
   if (!tasks) return;
   const cards = [...tasks.querySelectorAll(":scope > [data-due]")];
   const sorted = [...cards].sort((one, other) => one.dataset.due.localeCompare(other.dataset.due));
+  document.getElementById("no-tasks").hidden = cards.length > 0;
   if (sorted.some((card, place) => card !== cards[place])) tasks.append(...sorted);
 }
 
