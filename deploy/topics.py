@@ -16,7 +16,7 @@ VISIBLE_LIMIT = 30.0  # seconds until a created topic must be seen in the cluste
 
 
 class TopicsError(Exception):
-    """A topic that cannot be made, or that exists with other partitions or another configuration."""
+    """A topic that cannot be made or is not as it must be; the message is Chinese."""
 
 
 async def apply(
@@ -37,7 +37,7 @@ async def apply(
         _check_partitions(wanted, await _visible(admin, wanted))
         await _check_configuration(admin, wanted)
     except (KafkaError, OSError) as error:
-        raise TopicsError(f"Kafka at {bootstrap}: {error}") from error
+        raise TopicsError(f"不能连接 Kafka {bootstrap}（{type(error).__name__}）") from error
     finally:
         await admin.close()
     return created
@@ -58,7 +58,7 @@ async def _create(admin: AIOKafkaAdminClient, topics: list[Topic], replication: 
         if code == 0:
             created.append(name)
         elif error is not TopicAlreadyExistsError:
-            raise TopicsError(f"topic {name} was not created: {(message or [error.__name__])[0]}")
+            raise TopicsError(f"不能建立主题 {name}（{(message or [error.__name__])[0]}）")
     return created
 
 
@@ -71,16 +71,15 @@ async def _visible(admin: AIOKafkaAdminClient, wanted: Mapping[str, Topic]) -> d
         if partitions.keys() >= wanted.keys():
             return partitions
         if time.monotonic() > give_up:
-            raise TopicsError(f"topics did not appear: {sorted(wanted.keys() - partitions.keys())}")
+            raise TopicsError(f"主题没有出现：{sorted(wanted.keys() - partitions.keys())}")
         await asyncio.sleep(0.05)
 
 
 def _check_partitions(wanted: Mapping[str, Topic], partitions: Mapping[str, int]) -> None:
     for name, topic in wanted.items():
         if partitions[name] != topic.partitions:
-            raise TopicsError(
-                f"topic {name} has {partitions[name]} partitions; {topic.partitions} are required"
-            )
+            found, required = partitions[name], topic.partitions
+            raise TopicsError(f"主题 {name} 有 {found} 个分区，应为 {required} 个")
 
 
 async def _check_configuration(admin: AIOKafkaAdminClient, wanted: Mapping[str, Topic]) -> None:
@@ -90,4 +89,4 @@ async def _check_configuration(admin: AIOKafkaAdminClient, wanted: Mapping[str, 
             values = {entry[0]: entry[1] for entry in entries}
             for key, required in wanted[name].config.items():
                 if values.get(key) != required:
-                    raise TopicsError(f"topic {name}: {key} is {values.get(key)}; {required} is required")
+                    raise TopicsError(f"主题 {name} 的 {key} 是 {values.get(key)}，应为 {required}")
