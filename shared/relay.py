@@ -124,7 +124,7 @@ class Relay:
                     headers = [(name, value.encode()) for name, value in json.loads(row["headers"]).items()]
                     futures.append(
                         await producer.send(
-                            self._prefix + row["topic"],
+                            topic,
                             value=row["body"],
                             key=row["key"].encode(),
                             headers=headers,
