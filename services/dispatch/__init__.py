@@ -1,0 +1,1 @@
+"""Dispatch: directory, calendar, routing, assignments, clocks and answers."""

@@ -1,0 +1,1 @@
+"""JSON routes of dispatch: parse, authorise, call a use case, answer."""

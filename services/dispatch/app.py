@@ -1,0 +1,47 @@
+"""The composition root of dispatch: the only place where things are built."""
+
+from pathlib import Path
+
+from fastapi import APIRouter
+
+from services.dispatch.settings import DispatchSettings
+from services.dispatch.stream import build_router
+from shared import logs
+from shared.clock import Clock, SystemClock
+from shared.edge import Edge
+from shared.httpapp import create_http
+from shared.pages import Pages
+from shared.runtime import Background, Runtime
+
+__all__ = ["MIGRATIONS", "PREFIX", "create_app", "from_env"]
+
+HERE = Path(__file__).parent
+MIGRATIONS = HERE / "migrations"
+PREFIX = "/dispatch"
+
+ROUTERS: tuple[APIRouter, ...] = ()
+
+
+def create_app(settings: DispatchSettings, clock: Clock = SystemClock()) -> Edge:  # noqa: B008 - stateless
+    """Return dispatch as an ASGI application; nothing is connected before it starts."""
+    background: tuple[Background, ...] = ()
+    runtime = Runtime(
+        "dispatch",
+        settings,
+        migrations=MIGRATIONS,
+        subscriptions=build_router(clock),
+        state_topics=("rulebook.state",),
+        background=background,
+    )
+    pages = Pages(HERE, now=clock.now, prefix=PREFIX)
+    app, edge = create_http(runtime, title="Huiying dispatch", prefix=PREFIX, clock=clock, pages=pages)
+    for router in ROUTERS:
+        app.include_router(router, prefix=PREFIX)
+    return edge
+
+
+def from_env() -> Edge:
+    """Return dispatch as the environment configures it; SettingsError names what is missing."""
+    settings = DispatchSettings.from_env()
+    logs.configure("dispatch", settings.log_level)
+    return create_app(settings)

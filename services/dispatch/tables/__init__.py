@@ -1,0 +1,5 @@
+"""The tables of dispatch, all on `Base.metadata`; importing this package knows every one."""
+
+from services.dispatch.tables.base import Base
+
+__all__ = ["Base"]

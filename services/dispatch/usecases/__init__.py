@@ -1,0 +1,1 @@
+"""What dispatch does: load, decide in the domain, save, outbox. Never commits."""
