@@ -20,20 +20,26 @@ class TopicsError(Exception):
 
 
 async def apply(
-    bootstrap: str, *, replication: int = 1, topics: Iterable[Topic] = TOPICS.values()
+    bootstrap: str,
+    *,
+    replication: int = 1,
+    prefix: str = "",
+    topics: Iterable[Topic] = TOPICS.values(),
 ) -> list[str]:
     """Create the missing ones of `topics`, check the others, and return the names created.
 
-    Repeatable, also by several at once; returns when all topics are visible. TopicsError if an existing topic
-    has another number of partitions (fixed for a topic's life: changing it would break the order of events
-    per key) or a configuration that would lose records.
+    `prefix` is put before every name, as the services' setting KAFKA_PREFIX does. Repeatable, also by several
+    at once; returns when all topics are visible. TopicsError if an existing topic has another number of
+    partitions (fixed for a topic's life: changing it would break the order of events per key) or a
+    configuration that would lose records.
     """
-    wanted = {topic.name: topic for topic in topics}
+    wanted = {prefix + topic.name: topic for topic in topics}
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         await admin.start()
         existing = set(await admin.list_topics()) & wanted.keys()
-        created = await _create(admin, [wanted[name] for name in wanted if name not in existing], replication)
+        missing = {name: topic for name, topic in wanted.items() if name not in existing}
+        created = await _create(admin, missing, replication)
         _check_partitions(wanted, await _visible(admin, wanted))
         await _check_configuration(admin, wanted)
     except (KafkaError, OSError) as error:
@@ -43,13 +49,13 @@ async def apply(
     return created
 
 
-async def _create(admin: AIOKafkaAdminClient, topics: list[Topic], replication: int) -> list[str]:
+async def _create(admin: AIOKafkaAdminClient, topics: Mapping[str, Topic], replication: int) -> list[str]:
     if not topics:
         return []
     copies = {"min.insync.replicas": str(max(1, replication - 1))}
     fresh = [
-        NewTopic(topic.name, topic.partitions, replication, topic_configs={**topic.config, **copies})
-        for topic in topics
+        NewTopic(name, topic.partitions, replication, topic_configs={**topic.config, **copies})
+        for name, topic in topics.items()
     ]
     answer = await admin.create_topics(fresh)
     created = []

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.support import infrastructure
-from tests.support.infrastructure import kafka, kafka_topics, make_topic, postgres
+from tests.support.infrastructure import kafka, make_topic, postgres, topic_prefix
 
-__all__ = ["kafka", "kafka_topics", "make_topic", "postgres"]
+__all__ = ["kafka", "make_topic", "postgres", "topic_prefix"]
 
 SLOW = {"integration": "integration", "e2e": "e2e", "faults": "faults"}  # folder -> marker
 

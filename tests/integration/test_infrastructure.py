@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Callable
 
 import asyncpg
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from shared.contracts.topics import TOPICS
+from deploy import topics
+from shared.contracts.topics import TOPICS, Topic, TopicKind
 from tests.support.infrastructure import PostgresServer
 from tests.support.wait import eventually
 
@@ -54,39 +56,57 @@ async def test_a_record_travels_through_a_topic_of_its_own(
     assert record.value.decode() == "电梯坏了"
 
 
-async def leave_a_record_and_an_offset(bootstrap: str) -> None:
+async def records_seen_by_dispatch(bootstrap: str, prefix: str) -> int:
+    """Leave one record and one committed offset, and return how many records were there."""
+    topic = f"{prefix}complaint.events"
+    await produce(bootstrap, topic, b"{}")
     consumer = AIOKafkaConsumer(
-        "complaint.events",
-        bootstrap_servers=bootstrap,
-        group_id="dispatch",
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
+        topic, bootstrap_servers=bootstrap, group_id=f"{prefix}dispatch", auto_offset_reset="earliest"
     )
     async with consumer:
-        await produce(bootstrap, "complaint.events", b"{}")
-        assert (await asyncio.wait_for(consumer.getone(), 20)).offset == 0
+        await asyncio.wait_for(consumer.getone(), 20)
         await consumer.commit()
+        return sum((await consumer.end_offsets(list(consumer.assignment()))).values())
 
 
-async def test_the_topics_of_the_product_are_empty(kafka_topics: str) -> None:
-    await leave_a_record_and_an_offset(kafka_topics)
+@pytest.mark.parametrize("run", [1, 2])
+async def test_every_test_has_the_topics_of_the_product_empty(
+    kafka: str, topic_prefix: str, run: int
+) -> None:
+    assert await records_seen_by_dispatch(kafka, topic_prefix) == 1
 
 
-async def test_the_topics_of_the_product_are_empty_again(kafka_topics: str) -> None:
-    await leave_a_record_and_an_offset(kafka_topics)
-
-
-async def test_every_topic_has_its_partitions(kafka_topics: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_topics)
+async def partitions_by_topic(bootstrap: str) -> dict[str, int]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
         described = await admin.describe_topics(list(TOPICS))
     finally:
         await admin.close()
+    return {each["topic"]: len(each["partitions"]) for each in described}
 
-    assert {each["topic"]: len(each["partitions"]) for each in described} == {
-        name: topic.partitions for name, topic in TOPICS.items()
-    }
+
+async def test_applying_topics_twice_and_at_once_makes_each_of_them_once(kafka: str) -> None:
+    created = await asyncio.gather(topics.apply(kafka), topics.apply(kafka))
+
+    assert await topics.apply(kafka) == []
+    assert len({*created[0], *created[1]}) == len(created[0]) + len(created[1])
+    expected = {name: topic.partitions for name, topic in TOPICS.items()}
+    assert await partitions_by_topic(kafka) == expected
+
+
+async def test_a_topic_with_other_partitions_is_a_clear_error(kafka: str, topic_prefix: str) -> None:
+    wider = Topic("complaint.events", TopicKind.EVENT, 99)
+
+    with pytest.raises(topics.TopicsError, match=r"complaint\.events 有 3 个分区，应为 99 个"):
+        await topics.apply(kafka, prefix=topic_prefix, topics=[wider])
+
+
+async def test_a_topic_that_would_lose_records_is_a_clear_error(kafka: str, topic_prefix: str) -> None:
+    compacted = Topic("complaint.events", TopicKind.STATE, 3)
+
+    with pytest.raises(topics.TopicsError, match=r"cleanup\.policy 是 delete，应为 compact"):
+        await topics.apply(kafka, prefix=topic_prefix, topics=[compacted])
 
 
 async def test_eventually_returns_the_first_true_value() -> None:

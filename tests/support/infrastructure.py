@@ -17,6 +17,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -30,12 +31,13 @@ from deploy import topics
 from deploy.local.places import exclusive
 from shared.contracts.topics import TOPICS
 from tests.support.servers import docker_answers
-from tests.support.wait import eventually, eventually_sync
+from tests.support.wait import eventually_sync
 
-__all__ = ["PostgresServer", "kafka", "kafka_topics", "make_topic", "postgres", "start_run", "stop_run"]
+__all__ = ["PostgresServer", "kafka", "make_topic", "postgres", "start_run", "stop_run", "topic_prefix"]
 
 RUN = "HUIYING_TEST_RUN"  # folder of this test run, shared by its workers
 ADDRESS = {"kafka": "HUIYING_TEST_KAFKA", "postgres": "HUIYING_TEST_POSTGRES"}
+PARTITIONS = 3  # of a topic in tests
 ROOT = Path(__file__).resolve().parents[2]
 
 T = TypeVar("T")
@@ -167,9 +169,9 @@ def postgres(pytestconfig: pytest.Config) -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def kafka(worker_id: str) -> str:
-    """Address of a real Kafka: this worker's own, unless the environment names one for all."""
-    return _address("kafka", f"kafka-{worker_id}")
+def kafka() -> str:
+    """Address of a real Kafka, shared by all workers; every test makes topics of its own."""
+    return _address("kafka", "kafka")
 
 
 @pytest.fixture
@@ -187,28 +189,16 @@ def make_topic(kafka: str) -> Callable[..., str]:
 
 
 @pytest.fixture
-def kafka_topics(kafka: str) -> Iterator[str]:
-    """Address of a Kafka on which the product's own topics exist and are empty, for this test alone."""
-    with exclusive(Path(os.environ[RUN]) / f"{kafka.replace(':', '-')}.lock"):
-        _await(_empty(kafka))
-        yield kafka
+def topic_prefix(kafka: str) -> Iterator[str]:
+    """Make the product's own topics for this test alone, and return the prefix of their names.
 
-
-async def _empty(bootstrap: str) -> None:
-    """Delete the product's topics that hold records or group offsets, and create what is missing."""
-
-    async def delete(admin: AIOKafkaAdminClient) -> None:
-        existing = sorted(TOPICS.keys() & set(await admin.list_topics()))
-        if existing:
-            await admin.delete_topics(existing)
-            await eventually(lambda: _none_left(admin))
-
-    await _admin(bootstrap, delete)
-    await topics.apply(bootstrap)
-
-
-async def _none_left(admin: AIOKafkaAdminClient) -> bool:
-    return not TOPICS.keys() & set(await admin.list_topics())
+    It is what the services' setting KAFKA_PREFIX takes. The topics have fewer partitions than in production.
+    """
+    prefix = f"t{uuid.uuid4().hex[:12]}."
+    few = [replace(topic, partitions=min(PARTITIONS, topic.partitions)) for topic in TOPICS.values()]
+    names = _await(topics.apply(kafka, prefix=prefix, topics=few))
+    yield prefix
+    _await(_admin(kafka, lambda admin: admin.delete_topics(names)))
 
 
 async def _admin(bootstrap: str, work: Callable[[AIOKafkaAdminClient], Coroutine[Any, Any, T]]) -> T:

@@ -1,0 +1,66 @@
+"""What commands on this machine need to know of a running installation.
+
+One file of mode 0600 per address in the user's state folder; written when everything is up, removed at the
+end.
+"""
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from deploy.local.errors import LaunchError
+from deploy.local.installation import write_private
+from deploy.local.places import make_folder, state_home
+
+__all__ = ["Descriptor", "find_descriptor", "remove_descriptor", "write_descriptor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """Addresses and credentials of one running installation.
+
+    `databases` and `auditor` have one address per service, the latter for reading only; `token` is for the
+    `Authorization: Bearer` header and acts as an operator.
+    """
+
+    url: str
+    data_dir: str
+    databases: dict[str, str]
+    auditor: dict[str, str]
+    kafka: str
+    services: dict[str, str]
+    pids: dict[str, int]
+    token: str
+
+
+def _file(url: str) -> Path:
+    parts = urlsplit(url)
+    host = "127.0.0.1" if parts.hostname in {"localhost", "::1", None} else parts.hostname
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return state_home() / f"{re.sub(r'[^A-Za-z0-9.-]', '_', host)}_{port}.json"
+
+
+def write_descriptor(descriptor: Descriptor) -> Path:
+    """Publish it to the commands of this user."""
+    file = _file(descriptor.url)
+    make_folder(file.parent)
+    write_private(file, asdict(descriptor))
+    return file
+
+
+def find_descriptor(url: str) -> Descriptor | None:
+    """Return what is known of the installation at `url`, None if this user started none there."""
+    file = _file(url)
+    if not file.exists():
+        return None
+    try:
+        return Descriptor(**json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise LaunchError(f"不能读取 {file}", "请重新运行 huiying up") from error
+
+
+def remove_descriptor(url: str) -> None:
+    """Forget the installation at `url`."""
+    _file(url).unlink(missing_ok=True)

@@ -1,0 +1,160 @@
+"""A data folder: what an installation is, kept from one start to the next.
+
+`installation.json` (mode 0600) holds what must not change (the cluster id, the passwords) and what is kept
+where possible (the inner ports). `running.json` names the processes, so that those of a launcher that was
+killed are recognised at the next start.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from deploy.databases import ROLES, SERVICES
+from deploy.local.children import ProcessIdentity
+from deploy.local.errors import LaunchError
+from deploy.local.kafka import new_cluster_id
+from deploy.local.places import free_ports, make_folder, port_is_free
+
+__all__ = ["Installation", "open_installation", "reclaim", "record_running"]
+
+PORTS = ("kafka", "kafka_controller", "postgres", *SERVICES)
+FILE = "installation.json"
+RUNNING = "running.json"
+RECLAIM_LIMIT = 20.0  # seconds an orphan has to end by itself
+
+
+@dataclass(slots=True)
+class Installation:
+    """What `installation.json` says."""
+
+    data_dir: Path
+    id: str
+    cluster_id: str
+    postgres_password: str
+    role_passwords: dict[str, str]
+    ports: dict[str, int]
+    migrated: dict[str, str] = field(default_factory=dict)
+    demonstration: str = "none"  # none | loading | loaded
+
+    def save(self) -> None:
+        """Write it, whole or not at all."""
+        content = asdict(self)
+        del content["data_dir"]
+        write_private(self.data_dir / FILE, content)
+
+    def folder(self, name: str) -> Path:
+        """A folder of its own inside the data folder, made where it is missing."""
+        return make_folder(self.data_dir / name)
+
+
+def write_private(file: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON that only this user may read, whole or not at all."""
+    fresh = file.with_name(f"{file.name}.new")
+    try:
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as output:
+            json.dump(content, output, ensure_ascii=False, indent=2)
+            output.flush()
+            os.fsync(output.fileno())
+        fresh.replace(file)
+    except OSError as error:
+        raise LaunchError(f"不能写入 {file}（{error.strerror}）", "请检查权限与磁盘空间") from error
+
+
+@contextmanager
+def open_installation(data_dir: Path) -> Iterator[Installation]:
+    """Open the installation in `data_dir`, made on first use, for this process alone.
+
+    LaunchError if the folder cannot be written or another `huiying up` has it open.
+    """
+    make_folder(data_dir)
+    with (data_dir / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LaunchError(
+                f"数据文件夹 {data_dir} 正由另一个 huiying up 使用", "请先停止它，或用 --data-dir 另选一个"
+            ) from error
+        yield _load(data_dir)
+
+
+def _load(data_dir: Path) -> Installation:
+    file = data_dir / FILE
+    if not file.exists():
+        return _create(data_dir)
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return Installation(data_dir=data_dir, **content)
+    except (OSError, ValueError, TypeError) as error:
+        raise LaunchError(
+            f"不能读取 {file}（{error}）", "请恢复备份，或用 --data-dir 另选一个文件夹"
+        ) from error
+
+
+def _create(data_dir: Path) -> Installation:
+    foreign = [each.name for each in data_dir.iterdir() if each.name not in {"lock", f"{FILE}.new", "logs"}]
+    if foreign:
+        raise LaunchError(
+            f"文件夹 {data_dir} 里已有别的内容（{foreign[0]} 等）", "请用 --data-dir 另选一个空文件夹"
+        )
+    made = Installation(
+        data_dir=data_dir,
+        id=secrets.token_hex(8),
+        cluster_id=new_cluster_id(),
+        postgres_password=secrets.token_urlsafe(24),
+        role_passwords={role: secrets.token_urlsafe(24) for role in ROLES},
+        ports={},
+    )
+    made.save()
+    return made
+
+
+def choose_ports(installation: Installation) -> None:
+    """Keep the inner ports that are still free and choose others for the rest."""
+    fresh = free_ports(len(PORTS))
+    kept = {name: port for name, port in installation.ports.items() if port_is_free(port)}
+    installation.ports = {name: kept.get(name, port) for name, port in zip(PORTS, fresh, strict=True)}
+    installation.save()
+
+
+def record_running(data_dir: Path, processes: Mapping[str, ProcessIdentity]) -> None:
+    """Note which processes belong to this installation."""
+    write_private(data_dir / RUNNING, {name: asdict(identity) for name, identity in processes.items()})
+
+
+def reclaim(data_dir: Path) -> list[str]:
+    """End the processes that a killed launcher left behind, and return their names.
+
+    Only processes whose pid and start time are the recorded ones are touched. They end in good order: the
+    gateway first, the databases last.
+    """
+    file = data_dir / RUNNING
+    if not file.exists():
+        return []
+    recorded = {name: ProcessIdentity(**each) for name, each in json.loads(file.read_text()).items()}
+    orphans = {name: found for name, each in recorded.items() if (found := each.process())}
+    for name in reversed(recorded):
+        if name in orphans:
+            _end(orphans[name], signal.SIGINT if name == "PostgreSQL" else signal.SIGTERM)
+    file.unlink()
+    return list(orphans)
+
+
+def _end(process: psutil.Process, how: signal.Signals) -> None:
+    try:
+        process.send_signal(how)
+        process.wait(RECLAIM_LIMIT)
+    except psutil.TimeoutExpired:
+        process.kill()
+        process.wait()
+    except psutil.NoSuchProcess:
+        return
