@@ -96,8 +96,12 @@ class Inlet:
                 return
             deadline = time.monotonic() + _CYCLE_SECONDS
             pending = await run_unit(self._sessions, lambda session: inbox.load_pending(session, keys))
-            for one in sorted(pending, key=lambda each: self.topics.index(each.topic)):
+            for one in self._in_order(pending):
                 await self._settle_one(one, deadline)
+
+    def _in_order(self, envelopes: Sequence[Envelope]) -> list[Envelope]:
+        """The envelopes by the declared order of their topics, else as they came."""
+        return sorted(envelopes, key=lambda each: self.topics.index(each.topic))
 
     async def _settle_envelopes(self, envelopes: Sequence[Envelope], deadline: float) -> None:
         keys = {one.key for one in envelopes}
@@ -112,7 +116,7 @@ class Inlet:
             raise
         except Exception as error:  # noqa: BLE001 - any error takes the batch apart
             _log.warning("batch_taken_apart", reason=type(error).__name__, size=len(envelopes))
-            for one in envelopes:
+            for one in self._in_order(envelopes):
                 await self._settle_one(one, deadline)
         crash_point(f"{self._service}.after_commit_before_ack")
 

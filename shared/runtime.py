@@ -11,10 +11,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 from sqlalchemy.exc import SQLAlchemyError
@@ -42,6 +43,7 @@ _RETRY_SECONDS = 1.0
 _HOUR = 3600.0
 
 Background = Callable[["Runtime"], Coroutine[Any, Any, None]]
+C = TypeVar("C", AIOKafkaConsumer, AIOKafkaAdminClient)
 Prepared = Callable[[AsyncSession], Awaitable[bool]]
 
 
@@ -161,30 +163,27 @@ class Runtime:
 
     async def _wait_for_state(self, group: str, topics: Sequence[str]) -> None:
         """Return once the group has committed past the ends seen now and the service is prepared."""
-        prefix = self.settings.kafka_prefix
-        reader = AIOKafkaConsumer(
-            bootstrap_servers=self.settings.kafka_bootstrap,
-            group_id=prefix + group,
-            enable_auto_commit=False,
-        )
-        await reader.start()
-        try:
+        names = {self.settings.kafka_prefix + topic for topic in topics}
+        servers = self.settings.kafka_bootstrap
+        async with _client(AIOKafkaConsumer(bootstrap_servers=servers)) as reader:
             await reader.topics()
-            partitions = [
-                TopicPartition(prefix + topic, number)
-                for topic in topics
-                for number in reader.partitions_for_topic(prefix + topic) or ()
-            ]
-            reader.assign(partitions)
-            ends = await reader.end_offsets(partitions)
-            while not await self._is_state_read(reader, ends):  # noqa: ASYNC110 - Kafka tells no event
+            ends = await reader.end_offsets(
+                [
+                    TopicPartition(name, number)
+                    for name in sorted(names)
+                    for number in reader.partitions_for_topic(name) or ()
+                ]
+            )
+        async with _client(AIOKafkaAdminClient(bootstrap_servers=servers)) as admin:
+            while not await self._is_state_read(admin, group, ends):  # noqa: ASYNC110 - Kafka tells no event
                 await asyncio.sleep(0.1)
-        finally:
-            await reader.stop()
 
-    async def _is_state_read(self, reader: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:
+    async def _is_state_read(
+        self, admin: AIOKafkaAdminClient, group: str, ends: dict[TopicPartition, int]
+    ) -> bool:
+        committed = await admin.list_consumer_group_offsets(self.settings.kafka_prefix + group)
         for partition, end in ends.items():
-            if end and (await reader.committed(partition) or 0) < end:
+            if end and (partition not in committed or committed[partition].offset < end):
                 return False
         return self._prepared is None or await run_unit(self.sessions, self._prepared)
 
@@ -256,3 +255,13 @@ async def _backlog(session: AsyncSession) -> tuple[tuple[int, float], tuple[int,
     waiting = await session.execute(sa.select(sa.func.count(), age).select_from(pending_events))
     first, second = unpublished.one(), waiting.one()
     return (int(first[0]), float(first[1])), (int(second[0]), float(second[1]))
+
+
+@asynccontextmanager
+async def _client(client: C) -> AsyncIterator[C]:
+    """Start a Kafka client for the length of the block."""
+    await client.start()
+    try:
+        yield client
+    finally:
+        await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
