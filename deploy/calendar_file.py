@@ -38,9 +38,9 @@ def calendar_file() -> dict[str, object]:
 def _year(china: holidays.HolidayBase, year: int) -> dict[str, object]:
     off = {day: name for day, name in sorted(china.items()) if day.year == year}
     worked = sorted(day for day in china.weekend_workdays if day.year == year)
-    notice = f"国务院办公厅关于{year}年部分节假日安排的通知(含当年补充通知)"
+    notice = f"国务院办公厅关于{year}年部分节假日安排的通知（含当年补充通知）"
     return {
-        "source": notice if year <= PUBLISHED_TO else "法定节假日推算,放假调休通知尚未发布,发布后须更新",
+        "source": notice if year <= PUBLISHED_TO else "法定节假日推算，放假调休通知尚未发布，发布后须更新",
         "holidays": {day.isoformat(): name for day, name in off.items()},
         "makeup": {day.isoformat(): _swapped(china, day) for day in worked},
     }
@@ -49,7 +49,7 @@ def _year(china: holidays.HolidayBase, year: int) -> dict[str, object]:
 def _swapped(china: holidays.HolidayBase, worked: date) -> str:
     for day, name in china.items():
         if f"{worked} 调休" in name:
-            return f"调休上班,补 {day}"
+            return f"调休上班，补 {day}"
     return "调休上班"
 
 

@@ -22,7 +22,7 @@ class HoursError(ValueError):
     """An opening-hours text that cannot be used; `position` is the 1-based character where it goes wrong."""
 
     def __init__(self, text: str, position: int, reason: str) -> None:
-        super().__init__(f"工作时间“{text}”第 {position} 个字符起有误:{reason}")
+        super().__init__(f"工作时间“{text}”第 {position} 个字符起有误：{reason}")
         self.position = position
 
 
@@ -49,13 +49,13 @@ def open_spans(calendar: CalendarData, text: str) -> list[Span]:
 
 def _parse_hours(text: str) -> OpeningHours:
     if named := re.search(r"\b[PS]H\b", text):
-        raise HoursError(text, named.start() + 1, "节假日由公司日历决定,请去掉 PH、SH")
+        raise HoursError(text, named.start() + 1, "节假日由公司日历决定，请去掉 PH、SH")
     try:
         return OpeningHours(text, auto_country=False, auto_timezone=False)
     except ParserError as error:
         found = re.search(r"--> \d+:(\d+)", str(error))
         raise HoursError(
-            text, int(found[1]) if found else 1, "看不懂,写法如 Mo-Fr 08:00-12:00,13:30-17:30"
+            text, int(found[1]) if found else 1, "看不懂，写法如 Mo-Fr 08:00-12:00,13:30-17:30"
         ) from error
 
 
@@ -66,7 +66,7 @@ def _base_spans(parsed: OpeningHours, calendar: CalendarData, text: str) -> Iter
         start, datetime.combine(calendar.last_day, time()) + 4 * _DAY
     ):
         if state == State.UNKNOWN:
-            raise HoursError(text, max(text.find("unknown"), 0) + 1, "工作时间必须确定,不能写 unknown")
+            raise HoursError(text, max(text.find("unknown"), 0) + 1, "工作时间必须确定，不能写 unknown")
         cut = begin
         while state == State.OPEN and cut < end:
             midnight = datetime.combine(cut.date() + _DAY, time())

@@ -1,0 +1,1 @@
+"""Assessment: the rule book, cases as scored, the ledger and the month's statements."""

@@ -1,0 +1,1 @@
+"""The rules of assessment: pure values and functions."""

@@ -1,0 +1,152 @@
+"""The append-only ledger: what to post so that it says what is owed, and the month's statement read from it.
+
+Ledger amounts are signed the way money moves: a deduction is negative. A wrong entry is never changed: a
+reversing entry names it, then the right one is posted.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from services.assessment.domain.scoring import Charge, ChargeKey
+from services.assessment.domain.wording import explain_reversal
+
+__all__ = ["Entry", "Posting", "Statement", "UnitStatement", "active_entries", "corrections", "statement"]
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """An entry to be posted: signed fen, a deduction negative. `reverses` names the entry it takes back."""
+
+    key: ChargeKey
+    unit: str
+    amount_fen: int
+    month: str
+    rule_book_version: int
+    evidence: tuple[UUID, ...]
+    explanation: str
+    reverses: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A posting as it stands in the ledger."""
+
+    entry_id: UUID
+    posting: Posting
+
+
+@dataclass(frozen=True, slots=True)
+class UnitStatement:
+    """A unit's month: `entries` are those in force, `total_fen` their sum."""
+
+    unit: str
+    total_fen: int
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A month of all units."""
+
+    month: str
+    units: tuple[UnitStatement, ...]
+
+
+def active_entries(entries: Iterable[Entry]) -> dict[ChargeKey, Entry]:
+    """Return the entry in force for each key: neither reversed nor a reversal.
+
+    A reversal and what it reverses must be given together. Raises ValueError where the ledger is broken: a
+    reversal of nothing or of something else than it says, a second reversal, two entries in force for a key.
+    """
+    standing: dict[UUID, Entry] = {}
+    reversals: list[Entry] = []
+    for entry in entries:
+        if entry.posting.reverses is None:
+            standing[entry.entry_id] = entry
+        else:
+            reversals.append(entry)
+    for reversal in reversals:
+        taken_back = reversal.posting.reverses
+        reversed_entry = standing.pop(taken_back, None) if taken_back else None
+        if reversed_entry is None or not _undoes(reversal.posting, reversed_entry.posting):
+            raise ValueError(f"ledger: {reversal.entry_id} does not reverse exactly one entry in force")
+    active: dict[ChargeKey, Entry] = {}
+    for entry in standing.values():
+        if entry.posting.key in active:
+            raise ValueError(f"ledger: two entries in force for {entry.posting.key}")
+        active[entry.posting.key] = entry
+    return active
+
+
+def corrections(
+    active: Mapping[ChargeKey, Entry], desired: Mapping[ChargeKey, Charge]
+) -> tuple[Posting, ...]:
+    """Return what to post so that exactly `desired` is in force; nothing where it already is.
+
+    Both cover the same cases: an active key that is not desired is reversed. Unit, amount and month decide;
+    an entry that differs only in its wording stays. A reversal goes to the month of the entry it takes back.
+    """
+    postings: list[Posting] = []
+    for key in sorted(active.keys() | desired.keys()):
+        entry, charge = active.get(key), desired.get(key)
+        wanted = None if charge is None else _posting(key, charge)
+        if entry is not None and wanted is not None and _same(entry.posting, wanted):
+            continue
+        if entry is not None:
+            postings.append(_reversal(entry))
+        if wanted is not None:
+            postings.append(wanted)
+    return tuple(postings)
+
+
+def statement(month: str, entries: Iterable[Entry], units: Sequence[str] = ()) -> Statement:
+    """Fold the ledger's entries of a month into one statement per unit.
+
+    `units` come first and in that order, with 0 where nothing was charged; any other unit follows by name.
+    Entries of other months are left out. The same events give the same statement in whatever order they were
+    posted, because reversed entries and their reversals cancel out.
+    """
+    by_unit: dict[str, list[Entry]] = defaultdict(list)
+    in_month = [entry for entry in entries if entry.posting.month == month]
+    active = active_entries(in_month)
+    for key in sorted(active):
+        by_unit[active[key].posting.unit].append(active[key])
+    names = (*units, *sorted(by_unit.keys() - set(units)))
+    return Statement(month, tuple(_unit(name, by_unit.get(name, ())) for name in names))
+
+
+def _unit(name: str, entries: Iterable[Entry]) -> UnitStatement:
+    listed = tuple(entries)
+    return UnitStatement(name, sum(entry.posting.amount_fen for entry in listed), listed)
+
+
+def _posting(key: ChargeKey, charge: Charge) -> Posting:
+    return Posting(
+        key=key,
+        unit=charge.unit,
+        amount_fen=-charge.amount_fen,
+        month=charge.month,
+        rule_book_version=charge.rule_book_version,
+        evidence=charge.evidence,
+        explanation=charge.explanation,
+    )
+
+
+def _reversal(entry: Entry) -> Posting:
+    wrong = entry.posting
+    return replace(
+        wrong,
+        amount_fen=-wrong.amount_fen,
+        explanation=explain_reversal(wrong.explanation),
+        reverses=entry.entry_id,
+    )
+
+
+def _same(one: Posting, other: Posting) -> bool:
+    return (one.unit, one.amount_fen, one.month) == (other.unit, other.amount_fen, other.month)
+
+
+def _undoes(reversal: Posting, entry: Posting) -> bool:
+    return reversal.key == entry.key and _same(replace(reversal, amount_fen=-reversal.amount_fen), entry)

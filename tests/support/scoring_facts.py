@@ -1,0 +1,96 @@
+"""Builders of scoring facts with readable ids, and the shipped rule book."""
+
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
+
+import yaml
+
+from services.assessment.domain.facts import Basis, ClockKind, Miss, OverdueWorkday
+from services.assessment.domain.rulebook import RuleBook, read_rule_book
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+CLAUSES = {
+    ClockKind.ACCEPT: "C-ACCEPT-LATE",
+    ClockKind.ARRIVE: "C-ARRIVE-LATE",
+    ClockKind.COMPLETE: "C-COMPLETE-LATE",
+    ClockKind.ANSWER: "C-NO-REPLY",
+}
+
+_ROOT = Path(__file__).parents[2]
+_NAMESPACE = UUID(int=7)
+
+
+def uid(name: str) -> UUID:
+    """Return the id that goes by this name in a test."""
+    return uuid5(_NAMESPACE, name)
+
+
+def at(text: str) -> datetime:
+    """Return a Shanghai wall time."""
+    return datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=SHANGHAI)
+
+
+@cache
+def raw_rule_book() -> dict[str, Any]:
+    """Return the shipped rule book's plain values."""
+    path = _ROOT / "services/assessment/data/rulebook-1.yaml"
+    loaded: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return loaded
+
+
+@cache
+def rule_book() -> RuleBook:
+    """Return the shipped rule book as assessment reads it."""
+    return read_rule_book(raw_rule_book())
+
+
+def miss(
+    case: str,
+    kind: ClockKind | str,
+    occurred_at: datetime | str,
+    *,
+    unit: str = "repair",
+    urgency: str = "P3",
+    deadline: str | None = None,
+    **changes: Any,
+) -> Miss:
+    """Return a missed clock; the deadline is named `<case>-<kind>` unless told otherwise."""
+    kind = ClockKind(kind)
+    due = at(occurred_at) if isinstance(occurred_at, str) else occurred_at
+    name = deadline or f"{case}-{kind}"
+    facts: dict[str, Any] = {
+        "event_id": uid(f"event {name}"),
+        "case_id": uid(case),
+        "deadline_id": uid(name),
+        "unit": unit,
+        "urgency": urgency,
+        "kind": kind,
+        "basis": Basis.WORKING,
+        "budget_minutes": 2400,
+        "elapsed_minutes": 2400,
+        "registered_at": due - timedelta(days=7),
+        "due_at": due,
+        "occurred_at": due,
+        "stopped_at": None,
+        "standard": "T-REPAIR",
+        "rule_book_version": 1,
+        "calendar_version": 1,
+    }
+    return Miss(**facts | changes)
+
+
+def overdue(of: Miss, workday: int, *, unit: str | None = None) -> OverdueWorkday:
+    """Return the `workday`-th further workday of a missed completion."""
+    return OverdueWorkday(
+        event_id=uid(f"event {of.deadline_id} {workday}"),
+        case_id=of.case_id,
+        deadline_id=of.deadline_id,
+        unit=unit or of.unit,
+        workday=workday,
+        due_at=of.due_at,
+        occurred_at=of.due_at + timedelta(days=workday),
+    )
