@@ -1,0 +1,141 @@
+"""Signing in and out, the command line's token, and the first accounts of an installation."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.dispatch.domain.accounts import normal_account
+from services.dispatch.store import accounts as store
+from services.dispatch.tables.accounts import PersonRow
+from services.dispatch.usecases.directory import SOURCE, NewPerson, add_person, signing_key
+from services.dispatch.usecases.passwords import Passwords
+from shared import state
+from shared.auth import SESSION_LIFE, Principal, mint
+from shared.clock import Clock
+from shared.contracts.dispatch import Role, SessionRevoked, UnitState
+
+__all__ = [
+    "ADMINISTRATOR",
+    "COMMAND_TOKEN_LIFE",
+    "DEMO_PASSWORD",
+    "SignIn",
+    "SignedIn",
+    "mint_command_token",
+    "record_refusal",
+    "seed_people",
+    "sign_in",
+    "sign_out",
+]
+
+COMMAND_TOKEN_LIFE = timedelta(days=30)
+ADMINISTRATOR: Final = "admin"
+DEMO_PASSWORD: Final = "huiying-demo"  # noqa: S105 - printed at each demonstration start, on purpose
+_COMMAND: Final = "local-command"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A session that just began."""
+
+    token: str
+    expires_at: datetime
+    name: str
+    role: Role
+    unit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """An account that was just made, with its first password, to be told once."""
+
+    account: str
+    password: str
+    role: str
+    unit: str | None
+
+
+async def sign_in(
+    session: AsyncSession, checked: PersonRow, clock: Clock, *, better_hash: str | None = None
+) -> SignedIn | None:
+    """Begin a session of a person whose password was checked; `better_hash` replaces an outdated one.
+
+    None for a disabled person, and where the password was changed since it was checked.
+    """
+    person = await store.find_person(session, checked.id)
+    if person is None or person.disabled or person.password_hash != checked.password_hash:
+        return None
+    values: dict[str, object] = {"failed_sign_ins": 0}
+    if better_hash is not None:
+        values["password_hash"] = better_hash
+    if person.failed_sign_ins or better_hash is not None:
+        await store.update_person(session, person.id, **values)
+    now = clock.now()
+    key = await signing_key(session, clock)
+    token = mint(key, person.id, token_id=secrets.token_urlsafe(16), now=now)
+    return SignedIn(token, now + SESSION_LIFE, person.name, Role(person.role), person.unit)
+
+
+async def record_refusal(session: AsyncSession, account: str) -> None:
+    """Count a failed sign-in, for the administrator to see."""
+    await store.count_failed_sign_in(session, normal_account(account))
+
+
+async def sign_out(session: AsyncSession, principal: Principal, clock: Clock) -> None:
+    """End one session everywhere; other sessions of the same person go on."""
+    revoked = SessionRevoked(token_id=principal.token_id, expires_at=principal.expires_at)
+    await state.publish(session, revoked, source=SOURCE, at=clock.now())
+
+
+async def mint_command_token(session: AsyncSession, clock: Clock) -> str:
+    """Return a token for the commands of this machine, as an administrator nobody signs in as.
+
+    Valid for COMMAND_TOKEN_LIFE; those given out before stay valid, a running command keeps its own.
+    """
+    await store.lock_accounts(session)
+    person = await store.find_person_by_account(session, _COMMAND)
+    if person is None:
+        new = NewPerson(_COMMAND, "本机命令", Role.ADMINISTRATOR, unit=None, password_hash=None)
+        person = await add_person(session, new, clock)
+    key = await signing_key(session, clock)
+    token_id = secrets.token_urlsafe(16)
+    return mint(key, person.id, token_id=token_id, now=clock.now(), life=COMMAND_TOKEN_LIFE)
+
+
+async def seed_people(session: AsyncSession, clock: Clock, *, demo: bool) -> list[SignIn]:
+    """Make the signing key and the first accounts where they are missing; needs the units to be seeded.
+
+    Always one administrator with a random password; with `demo` also people of every unit and of the company,
+    all with DEMO_PASSWORD. Returns only what this call made: passwords are kept nowhere.
+    """
+    await store.lock_accounts(session)
+    await signing_key(session, clock)
+    first = NewPerson(ADMINISTRATOR, "系统管理员", Role.ADMINISTRATOR, unit=None, password_hash=None)
+    wanted = [(first, secrets.token_urlsafe(12))]
+    if demo:
+        units = await state.load_all(session, UnitState)
+        wanted += [(new, DEMO_PASSWORD) for new in _demo_people(units)]
+    passwords = Passwords()
+    made = []
+    for new, password in wanted:
+        if await store.find_person_by_account(session, new.account) is None:
+            with_hash = NewPerson(new.account, new.name, new.role, new.unit, await passwords.hash(password))
+            await add_person(session, with_hash, clock)
+            made.append(SignIn(new.account, password, new.role.value, new.unit))
+    return made
+
+
+def _demo_people(units: list[UnitState]) -> list[NewPerson]:
+    people = [
+        NewPerson("operator", "话务员", Role.OPERATOR, None, None),
+        NewPerson("office", "生产管理室值班", Role.OFFICE, None, None),
+        NewPerson("company", "公司经理", Role.COMPANY_LEADER, None, None),
+    ]
+    for unit in sorted(units, key=lambda one: one.position):
+        people.append(
+            NewPerson(f"{unit.code}.leader", f"{unit.name}负责人", Role.UNIT_LEADER, unit.code, None)
+        )
+        people.append(NewPerson(f"{unit.code}.member", f"{unit.name}班组", Role.UNIT_MEMBER, unit.code, None))
+    return people

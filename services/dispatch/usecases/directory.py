@@ -1,0 +1,155 @@
+"""Persons and signing keys of the directory: kept here with their secrets, published without."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from joserfc.jwk import OKPKey
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.dispatch.domain.accounts import account_problem, password_problem, unit_problem
+from services.dispatch.store import accounts as store
+from services.dispatch.tables.accounts import PersonRow, SigningKeyRow
+from shared import state
+from shared.clock import Clock
+from shared.contracts.dispatch import PersonState, Role, SigningKeyState, UnitState
+from shared.ids import uuid7
+from shared.problems import FieldProblem, Problem
+
+__all__ = [
+    "NewPerson",
+    "PersonChange",
+    "add_person",
+    "change_person",
+    "publish_person",
+    "rotate_signing_key",
+    "signing_key",
+]
+
+SOURCE = "dispatch"
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """An account to make; `password_hash` None where nobody signs in with it."""
+
+    account: str
+    name: str
+    role: Role
+    unit: str | None
+    password_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonChange:
+    """What an administrator changes of a person; None leaves it as it is."""
+
+    name: str | None = None
+    disabled: bool | None = None
+    password_hash: str | None = None
+
+
+def check_password(password: str, account: str) -> None:
+    """Problem 422 unless the password is good enough for this account."""
+    problem = password_problem(password, account)
+    if problem is not None:
+        raise Problem(422, problem, fields=[FieldProblem("password", problem)])
+
+
+async def add_person(session: AsyncSession, new: NewPerson, clock: Clock) -> PersonRow:
+    """Make an account and publish the person. Problem 422 for a wrong value, 409 for a taken account."""
+    await _check(session, new)
+    now = clock.now()
+    person = PersonRow(
+        id=uuid7(),
+        account=new.account,
+        name=new.name,
+        role=new.role.value,
+        unit=new.unit,
+        password_hash=new.password_hash,
+        valid_from=now,
+        created_at=now,
+    )
+    if not await store.add_person(session, person):
+        raise Problem(409, "这个账号已经有了", fields=[FieldProblem("account", "这个账号已经有了")])
+    await publish_person(session, person, clock)
+    return person
+
+
+async def change_person(
+    session: AsyncSession, person_id: UUID, change: PersonChange, clock: Clock, *, by: UUID
+) -> PersonRow:
+    """Rename, disable, enable or give a new password; the latter three end every session of the person.
+
+    Problem 404 for no such person, 409 for an administrator who would lock themselves out.
+    """
+    person = await store.find_person(session, person_id)
+    if person is None:
+        raise Problem(404, "没有这个人员")
+    if change.disabled and person_id == by:
+        raise Problem(409, "不能停用自己的账号")
+    values: dict[str, object] = {}
+    if change.name is not None:
+        values["name"] = change.name
+    if change.disabled is not None and change.disabled != person.disabled:
+        values |= {"disabled": change.disabled, "valid_from": clock.now()}
+    if change.password_hash is not None:
+        values |= {"password_hash": change.password_hash, "failed_sign_ins": 0, "valid_from": clock.now()}
+    if not values:
+        return person
+    changed = await store.update_person(session, person_id, **values)
+    if changed is None:
+        raise Problem(404, "没有这个人员")
+    await publish_person(session, changed, clock)
+    return changed
+
+
+async def publish_person(session: AsyncSession, person: PersonRow, clock: Clock) -> None:
+    """Tell every service who this is; the password hash stays here."""
+    entity = PersonState(
+        person_id=person.id,
+        name=person.name,
+        role=Role(person.role),
+        unit=person.unit,
+        disabled=person.disabled,
+        valid_from=person.valid_from,
+    )
+    await state.publish(session, entity, source=SOURCE, at=clock.now())
+
+
+async def signing_key(session: AsyncSession, clock: Clock) -> OKPKey:
+    """Return the key that signs now; the first call ever makes and publishes it."""
+    newest = await store.get_newest_key(session)
+    if newest is None:
+        await store.lock_accounts(session)
+        newest = await store.get_newest_key(session)
+    if newest is None:
+        return await rotate_signing_key(session, clock)
+    return OKPKey.import_key(newest.private_jwk)
+
+
+async def rotate_signing_key(session: AsyncSession, clock: Clock) -> OKPKey:
+    """Make and publish a new key, which signs from now on; tokens of the older keys stay valid."""
+    kid = str(uuid7())
+    key = OKPKey.generate_key("Ed25519", {"kid": kid}, private=True)
+    now = clock.now()
+    private = {name: str(value) for name, value in key.as_dict(private=True).items()}
+    await store.add_signing_key(session, SigningKeyRow(kid=kid, private_jwk=private, created_at=now))
+    public = {name: str(value) for name, value in key.as_dict(private=False).items()}
+    await state.publish(session, SigningKeyState(kid=kid, public_jwk=public), source=SOURCE, at=now)
+    return key
+
+
+async def _check(session: AsyncSession, new: NewPerson) -> None:
+    problems = [
+        FieldProblem(field, message)
+        for field, message in (
+            ("account", account_problem(new.account)),
+            ("name", None if new.name.strip() else "请填写姓名"),
+            ("unit", unit_problem(new.role, new.unit)),
+        )
+        if message is not None
+    ]
+    if new.unit is not None and await state.find(session, UnitState, f"unit:{new.unit}") is None:
+        problems.append(FieldProblem("unit", "没有这个单位"))
+    if problems:
+        raise Problem(422, ";".join(one["message"] for one in problems), fields=problems)

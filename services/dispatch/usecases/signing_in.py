@@ -1,0 +1,77 @@
+"""The way from a typed password to a session: limits, the password check, the outcome kept."""
+
+from dataclasses import dataclass, field
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from services.dispatch.domain.accounts import normal_account
+from services.dispatch.store.accounts import find_person_by_account
+from services.dispatch.usecases import accounts
+from services.dispatch.usecases.passwords import Passwords, PasswordsBusyError
+from shared.clock import Clock
+from shared.database import Sessions, run_unit
+from shared.problems import Problem
+
+__all__ = ["MINUTES", "PER_ACCOUNT", "PER_ADDRESS", "SignInDesk"]
+
+MINUTES = 5
+PER_ACCOUNT = 10
+PER_ADDRESS = 100
+
+_WRONG = "账号或密码不对"
+_TOO_OFTEN = f"尝试的次数太多，请 {MINUTES} 分钟后再试"
+_BUSY = "现在登录的人很多，请稍等几秒再试"
+
+
+@dataclass(slots=True)
+class SignInDesk:
+    """Signs people in, one per application; counts tries per account and per address in this process.
+
+    The password is checked between two transactions: no connection is held while hashes are computed.
+    """
+
+    sessions: Sessions
+    clock: Clock
+    passwords: Passwords = field(default_factory=Passwords)
+    _tries: MemoryStorage = field(default_factory=MemoryStorage)
+    _per_account: RateLimitItemPerMinute = field(
+        default_factory=lambda: RateLimitItemPerMinute(PER_ACCOUNT, MINUTES, namespace="account")
+    )
+    _per_address: RateLimitItemPerMinute = field(
+        default_factory=lambda: RateLimitItemPerMinute(PER_ADDRESS, MINUTES, namespace="address")
+    )
+
+    async def sign_in(self, account: str, password: str, address: str) -> accounts.SignedIn:
+        """Return the new session. Problem 401 for a wrong account or password, never saying which.
+
+        Problem 429 after too many failed tries for the account or from the address, 503 in a flood.
+        """
+        name = normal_account(account)
+        self._count_try(name, address)
+        person = await run_unit(self.sessions, lambda session: find_person_by_account(session, name))
+        try:
+            fits, better = await self.passwords.check(password, person.password_hash if person else None)
+        except PasswordsBusyError:
+            raise Problem(503, _BUSY) from None
+        if person is None or not fits:
+            await run_unit(self.sessions, lambda session: accounts.record_refusal(session, name))
+            raise Problem(401, _WRONG)
+        signed_in = await run_unit(
+            self.sessions, lambda session: accounts.sign_in(session, person, self.clock, better_hash=better)
+        )
+        if signed_in is None:
+            raise Problem(401, _WRONG)
+        self._forget_try(name, address)
+        return signed_in
+
+    def _count_try(self, account: str, address: str) -> None:
+        """Counted before the check, so that many tries at once are no way around."""
+        limiter = FixedWindowRateLimiter(self._tries)
+        if not limiter.hit(self._per_address, address) or not limiter.hit(self._per_account, account):
+            raise Problem(429, _TOO_OFTEN)
+
+    def _forget_try(self, account: str, address: str) -> None:
+        self._tries.clear(self._per_account.key_for(account))
+        self._tries.decr(self._per_address.key_for(address))
