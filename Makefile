@@ -73,6 +73,10 @@ types: setup ## mypy, strict
 imports: setup ## import-linter: who may import whom
 	$(BIN)/lint-imports
 
+.PHONY: docs
+docs: setup ## Write docs/events.md and docs/asyncapi.json from the contracts
+	$(BIN)/python -m deploy.event_docs
+
 .PHONY: lock
 lock: setup ## Renew the lock files from pyproject.toml
 	$(BIN)/$(LOCK) --extra local --extra dev --extra build pyproject.toml -o requirements.lock
@@ -81,3 +85,7 @@ lock: setup ## Renew the lock files from pyproject.toml
 .PHONY: lock-kafka
 lock-kafka: setup ## Renew the lock of Kafka's artifacts from deploy/local/jgo.toml
 	cd deploy/local && ../../$(BIN)/jgo --class-path-only --cache-dir "$$(mktemp -d)" lock
+
+.PHONY: assets
+assets: setup ## Renew the browser assets from the npm lock file (the only verb that needs Node)
+	$(BIN)/python -m deploy.assets

@@ -1,0 +1,94 @@
+"""Reading a record never raises, whatever the bytes."""
+
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.contracts.envelope import Origin
+from shared.contracts.intake import ComplaintContent
+from shared.wire import Envelope, Poison, RawRecord, Unreadable, decode, read_envelope
+
+GOOD = {
+    "ce_id": str(uuid4()),
+    "ce_type": "complaint.content.v1",
+    "ce_seq": "7",
+    "ce_time": "2026-11-02T01:00:00+00:00",
+    "ce_origin": "history",
+}
+COMPLAINT = uuid4()
+BODY = ComplaintContent(complaint_id=COMPLAINT, text="水压不足").to_json()
+RECORD = RawRecord("complaint.content", 3, 41, str(COMPLAINT).encode(), GOOD, BODY)
+
+
+def test_a_well_formed_record_is_read_whole() -> None:
+    envelope = read_envelope(RECORD)
+
+    assert isinstance(envelope, Envelope)
+    assert (envelope.key, envelope.seq, envelope.origin) == (str(COMPLAINT), 7, Origin.HISTORY)
+    event = decode(envelope, ComplaintContent)
+    assert event.data == ComplaintContent(complaint_id=COMPLAINT, text="水压不足")
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "reason"),
+    [
+        ("ce_seq", "0", "header"),
+        ("ce_seq", "-1", "header"),
+        ("ce_seq", "１", "header"),
+        ("ce_seq", "9" * 40, "header"),
+        ("ce_id", "nonsense", "header"),
+        ("ce_time", "yesterday", "header"),
+        ("ce_time", "2026-11-02T01:00:00", "header"),
+        ("ce_origin", "elsewhere", "header"),
+        ("ce_type", "complaint.content.v2", "type"),
+        ("ce_type", "complaint.registered.v1", "type"),
+        ("trace", "hex:ff", "header"),
+    ],
+)
+def test_a_malformed_header_is_a_reason(header: str, value: str, reason: str) -> None:
+    unreadable = read_envelope(replace(RECORD, headers=GOOD | {header: value}))
+
+    assert isinstance(unreadable, Unreadable)
+    assert unreadable.reason == reason
+
+
+@pytest.mark.parametrize("missing", ["ce_id", "ce_type", "ce_seq", "ce_time"])
+def test_a_missing_header_is_a_reason(missing: str) -> None:
+    headers = {name: value for name, value in GOOD.items() if name != missing}
+
+    assert isinstance(read_envelope(replace(RECORD, headers=headers)), Unreadable)
+
+
+@pytest.mark.parametrize("key", [None, b"", b"\xff", b"a\x00b"])
+def test_a_key_that_is_no_text_is_a_reason(key: bytes | None) -> None:
+    unreadable = read_envelope(replace(RECORD, key=key))
+
+    assert isinstance(unreadable, Unreadable)
+    assert unreadable.reason == "key"
+    assert unreadable.seq == 7
+
+
+def test_a_payload_of_another_key_is_poison() -> None:
+    envelope = read_envelope(replace(RECORD, key=b"another"))
+    assert isinstance(envelope, Envelope)
+
+    with pytest.raises(Poison, match="key"):
+        decode(envelope, ComplaintContent)
+
+
+@given(
+    key=st.none() | st.binary(max_size=40),
+    headers=st.dictionaries(
+        st.sampled_from(list(GOOD)) | st.text(max_size=8), st.sampled_from(list(GOOD.values())) | st.text()
+    ),
+    value=st.none() | st.binary() | st.text().map(str.encode),
+)
+def test_no_bytes_make_reading_raise(key: bytes | None, headers: dict[str, str], value: bytes | None) -> None:
+    read = read_envelope(RawRecord("complaint.content", 0, 0, key, headers, value))
+
+    if isinstance(read, Envelope):
+        with pytest.raises(Poison):  # none of these values is the content of a complaint
+            decode(read, ComplaintContent)
