@@ -1,16 +1,11 @@
-"""The ledger: corrections by reversal, statements, and independence of the order in which facts arrive."""
+"""The ledger: corrections by reversal, and the statements read from it."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from random import Random
+from collections.abc import Iterable
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from services.assessment.domain.facts import Case, ClockKind, Miss, OverdueWorkday
 from services.assessment.domain.ledger import (
     Entry,
     Posting,
@@ -18,12 +13,9 @@ from services.assessment.domain.ledger import (
     corrections,
     statement,
 )
-from services.assessment.domain.repeats import Window, windows_after, windows_before
-from services.assessment.domain.rulebook import CaseCap, RuleBook
-from services.assessment.domain.scoring import Charge, ChargeKey, desired_charges
-from tests.support.scoring_facts import CLAUSES, SHANGHAI, at, miss, overdue, rule_book, uid
+from services.assessment.domain.scoring import Charge, ChargeKey
+from tests.support.scoring_facts import at, uid
 
-Net = dict[tuple[UUID, str, str], tuple[str, str, int]]
 CAP = "C-CASE-CAP"
 
 
@@ -110,220 +102,3 @@ def test_statement_sums_each_unit_and_leaves_out_other_months_and_reversed_entri
     ]
     assert sorted(entry.posting.amount_fen for entry in april.units[2].entries) == [-20_000, -12_000, 2_000]
     assert all(entry.posting.evidence and entry.posting.explanation for entry in april.units[2].entries)
-
-
-# --- facts arriving in any order -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Taken:
-    """The office accepted the case that fell back to it."""
-
-    case_id: UUID
-    unit: str
-
-
-Fact = Miss | OverdueWorkday | Taken
-
-
-@dataclass
-class Incremental:
-    """Scores facts as they arrive, re-scoring only the cases a fact can touch."""
-
-    book: RuleBook
-    cases: dict[UUID, Case]
-    misses: list[Miss] = field(default_factory=list)
-    days: list[OverdueWorkday] = field(default_factory=list)
-    ledger: list[Entry] = field(default_factory=list)
-
-    def arrive(self, fact: Fact) -> None:
-        if isinstance(fact, Miss):
-            self.misses.append(fact)
-            if fact.kind is ClockKind.ACCEPT:
-                self.cases[fact.case_id] = self.cases[fact.case_id].taken_by(fact.unit)
-        elif isinstance(fact, OverdueWorkday):
-            self.days.append(fact)
-        else:
-            self.cases[fact.case_id] = self.cases[fact.case_id].taken_by(fact.unit)
-        self._score([m for m in self.misses if m.case_id == fact.case_id], fact.case_id)
-
-    def _score(self, changed: Sequence[Miss], case_id: UUID) -> None:
-        books = {1: self.book}
-        scope = {case_id} | {m.case_id for m in self._within(windows_after(changed, books))}
-        own = [m for m in self.misses if m.case_id in scope]
-        given = own + self._within(windows_before(own, books))
-        desired = desired_charges(self.cases, given, self.days, books, scope)
-        active = {key: entry for key, entry in active_entries(self.ledger).items() if key.case_id in scope}
-        self.ledger += posted(corrections(active, desired), start=len(self.ledger))
-        assert (
-            corrections({k: e for k, e in active_entries(self.ledger).items() if k.case_id in scope}, desired)
-            == ()
-        )
-
-    def _within(self, windows: Iterable[Window]) -> list[Miss]:
-        return [
-            m
-            for m in self.misses
-            if any(
-                (w.unit, w.kind) == (m.unit, m.kind) and w.since <= m.occurred_at <= w.until for w in windows
-            )
-        ]
-
-    def net(self) -> Net:
-        return {
-            (key.case_id, key.clause, key.occurrence): (e.posting.unit, e.posting.month, e.posting.amount_fen)
-            for key, e in active_entries(self.ledger).items()
-        }
-
-
-def oracle(book: RuleBook, facts: Sequence[Fact]) -> Net:
-    """The same rules written a second time, the slow way, from yuan figures instead of the book."""
-    facts = list(dict.fromkeys(facts))
-    misses = [f for f in facts if isinstance(f, Miss)]
-    took = {f.case_id for f in facts if isinstance(f, Taken) and f.unit == "office"}
-    took |= {m.case_id for m in misses if m.kind == "accept" and m.unit == "office"}
-    misses = [m for m in misses if m.unit != "office" or m.case_id in took]
-    lines: list[tuple[UUID, str, str, str, datetime, int]] = []
-    for m in misses:
-        place = (m.occurred_at, m.case_id, m.deadline_id)
-        repeat = any(
-            (o.unit, o.kind) == (m.unit, m.kind)
-            and (o.occurred_at, o.case_id, o.deadline_id) < place
-            and m.occurred_at - timedelta(days=30) <= o.occurred_at
-            for o in misses
-        )
-        yuan = {
-            "accept": 50,
-            "arrive": 300 if m.urgency in {"P1", "P2"} else 100,
-            "complete": 100,
-            "answer": 100,
-        }
-        base = yuan[m.kind] * 100 * (2 if repeat else 1)
-        lines.append((m.case_id, CLAUSES[m.kind], str(m.deadline_id), m.unit, m.occurred_at, base))
-        if m.kind != "accept":
-            share = f"{m.deadline_id}:unit_leaders"
-            lines.append((m.case_id, CLAUSES[m.kind], share, m.unit, m.occurred_at, base // 5))
-        if m.kind == "complete":
-            room = 50_000 - base
-            for day in sorted(
-                (f for f in facts if isinstance(f, OverdueWorkday) and f.deadline_id == m.deadline_id),
-                key=lambda d: d.workday,
-            ):
-                cost = min(5_000, max(room, 0))
-                room -= cost
-                if cost:
-                    name = f"{m.deadline_id}:w{day.workday}"
-                    lines.append((m.case_id, CLAUSES[m.kind], name, day.unit, day.occurred_at, cost))
-    net: Net = {}
-    spent: dict[UUID, int] = {}
-    for case_id, clause, name, unit, when, fen in sorted(lines, key=lambda line: (line[4], *line[:3])):
-        month = when.astimezone(SHANGHAI).strftime("%Y-%m")
-        net[case_id, clause, name] = (unit, month, -fen)
-        left = max(0, book.case_cap.fen - spent.get(case_id, 0))
-        spent[case_id] = spent.get(case_id, 0) + fen
-        if fen > left:
-            key = (case_id, CAP, f"{unit}:{month}")
-            net[key] = (unit, month, fen - left + net.get(key, ("", "", 0))[2])
-    return net
-
-
-START = at("2019-03-20 12:00")
-CASES = "abcde"
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> list[Fact]:
-    facts: list[Fact] = []
-    for n in range(draw(st.integers(0, 9))):
-        case = draw(st.sampled_from(CASES))
-        unit = draw(st.sampled_from(["repair", "office"]))
-        when = START + timedelta(
-            days=draw(st.sampled_from([0, 1, 11, 12, 29, 30, 31, 41, 42, 60])),
-            minutes=draw(st.sampled_from([0, 0, 1])),
-        )
-        late = miss(
-            case,
-            draw(st.sampled_from(ClockKind)),
-            when,
-            unit=unit,
-            urgency=draw(st.sampled_from(["P1", "P2", "P3"])),
-            deadline=f"deadline {n}",
-        )
-        facts.append(late)
-        if late.kind is ClockKind.COMPLETE:
-            facts.extend(overdue(late, day) for day in range(1, draw(st.integers(0, 10)) + 1))
-        if draw(st.booleans()):
-            facts.append(Taken(late.case_id, unit))
-    return facts
-
-
-books = st.sampled_from([200_000, 30_000, 100]).map(
-    lambda fen: replace(rule_book(), case_cap=CaseCap(CAP, "单件封顶", fen))
-)
-
-
-def arrived(book: RuleBook, facts: Iterable[Fact]) -> Incremental:
-    scorer = Incremental(book, {uid(name): Case(uid(name), "office") for name in CASES})
-    for fact in facts:
-        scorer.arrive(fact)
-    return scorer
-
-
-@settings(max_examples=150, deadline=None)
-@given(books, histories(), st.randoms(use_true_random=False))
-def test_any_order_of_arrival_gives_what_the_oracle_gives(
-    book: RuleBook, facts: list[Fact], random: Random
-) -> None:
-    expected = oracle(book, facts)
-    shuffled = list(facts)
-    random.shuffle(shuffled)
-
-    one, other = arrived(book, facts), arrived(book, shuffled)
-    assert one.net() == expected
-    assert other.net() == expected
-    for month in sorted({month for _, month, _ in expected.values()}):
-        totals = [
-            [(u.unit, u.total_fen) for u in statement(month, s.ledger, ("office", "repair")).units]
-            for s in (one, other)
-        ]
-        assert totals[0] == totals[1]
-
-
-@settings(max_examples=60, deadline=None)
-@given(books, histories())
-def test_replay_posts_nothing(book: RuleBook, facts: list[Fact]) -> None:
-    scorer = arrived(book, facts)
-    before = list(scorer.ledger)
-    for fact in facts:
-        scorer.arrive(fact)
-
-    assert scorer.ledger == before
-
-
-@settings(max_examples=60, deadline=None)
-@given(books, histories())
-def test_case_owes_at_most_its_cap_and_no_line_is_a_gift(book: RuleBook, facts: list[Fact]) -> None:
-    owed: dict[UUID, int] = {}
-    for (case_id, clause, _), (_, _, fen) in arrived(book, facts).net().items():
-        owed[case_id] = owed.get(case_id, 0) - fen
-        assert (fen > 0) == (clause == CAP)
-    assert all(0 < fen <= book.case_cap.fen for fen in owed.values())
-
-
-@settings(max_examples=60, deadline=None)
-@given(books, histories())
-def test_further_fact_never_lowers_what_is_owed_in_all(book: RuleBook, facts: list[Fact]) -> None:
-    """So completing or answering later never scores better."""
-    owed = [-sum(fen for _, _, fen in oracle(book, facts[:n]).values()) for n in range(len(facts) + 1)]
-
-    assert owed == sorted(owed)
-    scorer = arrived(book, facts)
-    assert -sum(entry.posting.amount_fen for entry in scorer.ledger) == owed[-1]
-
-
-def test_breach_reported_late_doubles_the_one_already_booked() -> None:
-    later, earlier = miss("a", "accept", "2019-04-09 09:00"), miss("b", "accept", "2019-04-01 09:00")
-    scorer = arrived(rule_book(), [later, earlier])
-
-    assert [entry.posting.amount_fen for entry in scorer.ledger] == [-5_000, 5_000, -10_000, -5_000]
-    assert scorer.ledger[1].posting.reverses == scorer.ledger[0].entry_id
