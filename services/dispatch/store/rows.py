@@ -1,0 +1,49 @@
+"""Many rows in one statement: a list of mappings as unnested arrays."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+__all__ = ["insert_rows", "unnested", "update_rows"]
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def unnested(table: sa.Table, names: Sequence[str], rows: Rows) -> sa.Subquery:
+    """Return `rows` as a subquery with the columns `names` of `table`, and `ord` from 1 in their order."""
+    arrays = [
+        sa.func.unnest(sa.cast([row[name] for row in rows], sa.ARRAY(table.c[name].type))).label(name)
+        for name in names
+    ]
+    order = sa.func.generate_series(1, len(rows)).label("ord")
+    return sa.select(*arrays, order).subquery()
+
+
+async def insert_rows(session: AsyncSession, table: sa.Table, rows: Rows) -> None:
+    """Insert `rows` in their order in one statement; every one has the keys of the first."""
+    if not rows:
+        return
+    names = list(rows[0])
+    source = unnested(table, names, rows)
+    await session.execute(
+        sa.insert(table).from_select(
+            names, sa.select(*(source.c[name] for name in names)).order_by(source.c.ord)
+        )
+    )
+
+
+async def update_rows(session: AsyncSession, table: sa.Table, key: str, rows: Rows) -> int:
+    """Set the columns named by the keys of the first row, by the column `key`; return how many changed."""
+    if not rows:
+        return 0
+    names = list(rows[0])
+    source = unnested(table, names, rows)
+    result = await session.execute(
+        sa.update(table)
+        .where(table.c[key] == source.c[key])
+        .values({name: source.c[name] for name in names if name != key})
+        .returning(table.c[key])
+    )
+    return len(result.all())
