@@ -12,24 +12,24 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 HERE = Path(__file__).parent
 VENDOR = HERE.parents[1] / "shared" / "pages" / "static" / "vendor"
 SVG = "http://www.w3.org/2000/svg"
 
-# name in vendor/ -> (package, file in it)
-COPIES = {
-    "tabler.min.css": ("@tabler/core", "dist/css/tabler.min.css"),
-    "htmx.min.js": ("htmx.org", "dist/htmx.min.js"),
-    "hx-sse.min.js": ("htmx.org", "dist/ext/hx-sse.min.js"),
-    "hx-upsert.min.js": ("htmx.org", "dist/ext/hx-upsert.min.js"),
-}
-LICENCES = {
+# name in vendor/ -> (package, files in it, joined in this order)
+# htmx and its extensions are one file: as deferred scripts of their own, an extension that arrives late would
+# miss the start of htmx, and a page would now and then not be live.
+FILES = {
+    "tabler.min.css": ("@tabler/core", ["dist/css/tabler.min.css"]),
+    "htmx.min.js": ("htmx.org", ["dist/htmx.min.js", "dist/ext/hx-sse.min.js", "dist/ext/hx-upsert.min.js"]),
     # @tabler/core ships no licence file: it is the same MIT text by the same author as @tabler/icons.
-    "LICENSE.tabler": ("@tabler/icons", "LICENSE"),
-    "LICENSE.htmx": ("htmx.org", "LICENSE"),
+    "LICENSE.tabler": ("@tabler/icons", ["LICENSE"]),
+    "LICENSE.htmx": ("htmx.org", ["LICENSE"]),
 }
+SPRITE = "icons.svg"
 
 
 OFFLINE = re.compile("ENOTFOUND|ECONNREFUSED|ECONNRESET|EAI_AGAIN|ETIMEDOUT")
@@ -78,28 +78,23 @@ def sprite(icons: Path) -> str:
 def build(modules: Path, vendor: Path) -> None:
     """Write every asset, licence and the manifest into the empty folder `vendor`."""
     vendor.mkdir(parents=True, exist_ok=True)
-    sources = {**COPIES, **LICENCES}
-    for name, (package, source) in sources.items():
-        shutil.copyfile(modules / package / source, vendor / name)
-    (vendor / "icons.svg").write_text(sprite(modules / "@tabler/icons/icons/outline"), encoding="utf-8")
-    sources["icons.svg"] = ("@tabler/icons", "icons/outline/*.svg")
-    (vendor / "manifest.json").write_text(
-        json.dumps(
-            {name: describe(modules, vendor / name, *sources[name]) for name in sorted(sources)}, indent=2
-        )
-        + "\n",
-        encoding="utf-8",
-    )
+    for name, (package, sources) in FILES.items():
+        parts = [(modules / package / source).read_text(encoding="utf-8").rstrip() for source in sources]
+        (vendor / name).write_text("\n".join(parts) + "\n", encoding="utf-8")
+    (vendor / SPRITE).write_text(sprite(modules / "@tabler/icons/icons/outline"), encoding="utf-8")
+    origins = {**FILES, SPRITE: ("@tabler/icons", ["icons/outline/*.svg"])}
+    manifest = {name: describe(modules, vendor / name, *origins[name]) for name in sorted(origins)}
+    (vendor / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
-def describe(modules: Path, file: Path, package: str, source: str) -> dict[str, str]:
+def describe(modules: Path, file: Path, package: str, sources: list[str]) -> dict[str, Any]:
     """Return what the manifest says of one file: where it came from and its hash."""
     about = json.loads((modules / package / "package.json").read_text(encoding="utf-8"))
     return {
         "package": package,
         "version": about["version"],
         "licence": about["license"],
-        "source": source,
+        "sources": sources,
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
     }
 

@@ -13,7 +13,7 @@ ROLE_NAMES = {
     "operator": "话务员",
     "unit_member": "班组人员",
     "unit_leader": "单位负责人",
-    "office": "生产管理室",
+    "office": "归口管理",
     "company_leader": "公司领导",
     "administrator": "系统管理员",
     "service": "系统接口",

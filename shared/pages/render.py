@@ -90,12 +90,12 @@ class Pages:
         """Serve the assets under the service's prefix."""
         app.mount(f"{self.prefix}/static", self.assets, name="static")
 
-    def fragment(self, name: str, **context: Any) -> str:  # noqa: ANN401 - a template takes anything
+    def fragment(self, name: str, **context: Any) -> str:
         """Render a template to text, for a server-sent event."""
         context.setdefault("user", None)
         return self.environment.get_template(name).render(**context)
 
-    def page(self, request: Request, name: str, status_code: int = 200, **context: Any) -> HTMLResponse:  # noqa: ANN401
+    def page(self, request: Request, name: str, status_code: int = 200, **context: Any) -> HTMLResponse:
         """Answer with a rendered template; `user` is the Viewer shown in the header, if any."""
         html = self.fragment(name, request=request, **context)
         return HTMLResponse(html, status_code=status_code, headers=HEADERS)
@@ -106,7 +106,7 @@ class Pages:
         status_code: int,
         detail: str | None = None,
         request_id: str | None = None,
-        **context: Any,  # noqa: ANN401
+        **context: Any,
     ) -> HTMLResponse:
         """Answer with the Chinese error page of a status: what happened, `detail` if given, what to do next.
 

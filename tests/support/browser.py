@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1280, "height": 900}
+PHONE = ViewportSize(width=390, height=844)
+DESKTOP = ViewportSize(width=1280, height=900)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -27,11 +27,16 @@ def chromium_path() -> str:
     names = ("chromium", "chromium-browser", "google-chrome")
     found = next((path for name in names if (path := shutil.which(name))), None)
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        for command in (["apt-get", "update"], ["apt-get", "install", "-y", "chromium", "fonts-wqy-microhei"]):
+        for command in (
+            ["apt-get", "update"],
+            ["apt-get", "install", "-y", "chromium", "fonts-wqy-microhei"],
+        ):
             subprocess.run(command, capture_output=True, check=False)
         found = shutil.which("chromium")
     if found is None:
-        raise RuntimeError("browser tests need Chromium: install Debian's chromium package or put one on PATH")
+        raise RuntimeError(
+            "browser tests need Chromium: install Debian's chromium package or put one on PATH"
+        )
     return found
 
 

@@ -26,6 +26,9 @@ function countDown() {
     const overdue = left < 0;
     const minutes = overdue ? Math.ceil(left) : Math.floor(left);
     tag.querySelector(".countdown-text").textContent = `${overdue ? "已超时" : "剩余"} ${durationZh(minutes)}`;
+    const symbol = tag.querySelector("use");
+    const drawing = symbol.getAttribute("href").replace(/#.*/, overdue ? "#clock-exclamation" : "#clock");
+    if (symbol.getAttribute("href") !== drawing) symbol.setAttribute("href", drawing);
     tag.classList.toggle("tag-red", overdue);
     tag.classList.toggle("tag-amber", !overdue && left <= SOON);
     tag.classList.toggle("tag-green", !overdue && left > SOON);
@@ -46,7 +49,7 @@ function showLive(live) {
   const status = document.getElementById("live-status");
   if (!status) return;
   status.dataset.live = live ? "yes" : "no";
-  const words = live ? "实时更新中" : "连接中断,正在重连";
+  const words = live ? "实时更新中" : "连接中断，正在重连";
   if (status.lastElementChild.textContent !== words) status.lastElementChild.textContent = words;
 }
 

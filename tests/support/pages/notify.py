@@ -1,0 +1,91 @@
+"""Pages of notify in every state."""
+
+from typing import Any
+
+from tests.support.pages.sample import LEADER, OFFICE, UNITS, Sample, ago, case_id
+
+
+def delivery(state: str, name: str, **more: Any) -> dict[str, Any]:
+    return {
+        "created_at": ago(minutes=30),
+        "occasion_name": "新任务",
+        "complaint_id": case_id(123),
+        "case_number": "HY-2611-000123-X",
+        "recipient_name": "维修分公司调度",
+        "channel": "mailtos://dispatch:****@smtp.example.com",
+        "state": state,
+        "state_name": name,
+        "attempts": 1,
+        "error": None,
+    } | more
+
+
+DELIVERIES = [
+    delivery("pending", "待发送", attempts=0),
+    delivery("sent", "已发送"),
+    delivery("failed", "失败", attempts=5, error="邮件服务器拒绝：密码不对", occasion_name="超过时限"),
+    delivery("unknown", "结果未知", error="发送中途中断"),
+    delivery("resent", "重发", attempts=2, complaint_id=None, case_number=None, occasion_name="系统检查"),
+]
+CHANNELS = [
+    {
+        "channel_id": case_id(900 + place),
+        "recipient_name": f"{name}调度",
+        "unit_name": name,
+        "address": "mailtos://dispatch:****@smtp.example.com",
+        "created_at": ago(days=9),
+    }
+    for place, (_, name) in enumerate(UNITS)
+]
+
+SAMPLES = [
+    Sample(
+        "notify",
+        "deliveries.html",
+        "deliveries",
+        {"deliveries": DELIVERIES, "older_url": "/notify/deliveries?before=9", "user": OFFICE},
+    ),
+    Sample(
+        "notify", "deliveries.html", "deliveries-empty", {"deliveries": [], "older_url": None, "user": OFFICE}
+    ),
+    Sample(
+        "notify",
+        "channels.html",
+        "channels",
+        {
+            "channels": CHANNELS,
+            "may_edit": True,
+            "unit_options": UNITS,
+            "values": {},
+            "errors": {},
+            "user": OFFICE,
+        },
+    ),
+    Sample(
+        "notify",
+        "channels.html",
+        "channels-empty",
+        {
+            "channels": [],
+            "may_edit": True,
+            "unit_options": UNITS,
+            "values": {"unit": "water"},
+            "errors": {"url": "看不懂这个地址"},
+            "user": OFFICE,
+        },
+        422,
+    ),
+    Sample(
+        "notify",
+        "channels.html",
+        "channels-read-only",
+        {
+            "channels": CHANNELS,
+            "may_edit": False,
+            "unit_options": [],
+            "values": {},
+            "errors": {},
+            "user": LEADER,
+        },
+    ),
+]
