@@ -38,13 +38,20 @@ class CaseRow(Base, table=True):
     __tablename__ = "cases"
     __table_args__ = (
         sa.Index(
-            "ix_cases_unit_next_due_at",
+            "ix_cases_open",
             "unit",
+            "state",
             "next_due_at",
             "complaint_id",
             postgresql_where=sa.text("open"),
         ),
-        sa.Index("ix_cases_unit_registered_at_complaint_id", "unit", "registered_at", "complaint_id"),
+        sa.Index(
+            "ix_cases_done",
+            "unit",
+            "registered_at",
+            "complaint_id",
+            postgresql_where=sa.text("NOT open"),
+        ),
         sa.Index("ix_cases_number", "number"),
     )
 

@@ -1,7 +1,7 @@
 """Signing in and out, the command line's token, and the first accounts of an installation."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -97,7 +97,7 @@ async def mint_command_token(session: AsyncSession, clock: Clock) -> str:
     await store.lock_accounts(session)
     person = await store.find_person_by_account(session, _COMMAND)
     if person is None:
-        new = NewPerson(_COMMAND, "本机命令", Role.ADMINISTRATOR, unit=None, password_hash=None)
+        new = NewPerson(_COMMAND, "本机命令", Role.ADMINISTRATOR, unit=None)
         person = await add_person(session, new, clock)
     key = await signing_key(session, clock)
     token_id = secrets.token_urlsafe(16)
@@ -112,7 +112,7 @@ async def seed_people(session: AsyncSession, clock: Clock, *, demo: bool) -> lis
     """
     await store.lock_accounts(session)
     await signing_key(session, clock)
-    first = NewPerson(ADMINISTRATOR, "系统管理员", Role.ADMINISTRATOR, unit=None, password_hash=None)
+    first = NewPerson(ADMINISTRATOR, "系统管理员", Role.ADMINISTRATOR, unit=None)
     wanted = [(first, secrets.token_urlsafe(12))]
     if demo:
         units = await state.load_all(session, UnitState)
@@ -121,21 +121,18 @@ async def seed_people(session: AsyncSession, clock: Clock, *, demo: bool) -> lis
     made = []
     for new, password in wanted:
         if await store.find_person_by_account(session, new.account) is None:
-            with_hash = NewPerson(new.account, new.name, new.role, new.unit, await passwords.hash(password))
-            await add_person(session, with_hash, clock)
+            await add_person(session, replace(new, password_hash=await passwords.hash(password)), clock)
             made.append(SignIn(new.account, password, new.role.value, new.unit))
     return made
 
 
 def _demo_people(units: list[UnitState]) -> list[NewPerson]:
     people = [
-        NewPerson("operator", "话务员", Role.OPERATOR, None, None),
-        NewPerson("office", "生产管理室值班", Role.OFFICE, None, None),
-        NewPerson("company", "公司经理", Role.COMPANY_LEADER, None, None),
+        NewPerson("operator", "话务员", Role.OPERATOR, None),
+        NewPerson("office", "生产管理室值班", Role.OFFICE, None),
+        NewPerson("company", "公司经理", Role.COMPANY_LEADER, None),
     ]
     for unit in sorted(units, key=lambda one: one.position):
-        people.append(
-            NewPerson(f"{unit.code}.leader", f"{unit.name}负责人", Role.UNIT_LEADER, unit.code, None)
-        )
-        people.append(NewPerson(f"{unit.code}.member", f"{unit.name}班组", Role.UNIT_MEMBER, unit.code, None))
+        people.append(NewPerson(f"{unit.code}.leader", f"{unit.name}负责人", Role.UNIT_LEADER, unit.code))
+        people.append(NewPerson(f"{unit.code}.member", f"{unit.name}班组", Role.UNIT_MEMBER, unit.code))
     return people

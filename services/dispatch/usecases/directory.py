@@ -1,6 +1,6 @@
 """Persons and signing keys of the directory: kept here with their secrets, published without."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from joserfc.jwk import OKPKey
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.dispatch.domain.accounts import account_problem, password_problem, unit_problem
 from services.dispatch.store import accounts as store
 from services.dispatch.tables.accounts import PersonRow, SigningKeyRow
+from services.dispatch.usecases.passwords import Passwords
 from shared import state
 from shared.clock import Clock
 from shared.contracts.dispatch import PersonState, Role, SigningKeyState, UnitState
@@ -20,6 +21,7 @@ __all__ = [
     "PersonChange",
     "add_person",
     "change_person",
+    "create_person",
     "publish_person",
     "rotate_signing_key",
     "signing_key",
@@ -36,7 +38,7 @@ class NewPerson:
     name: str
     role: Role
     unit: str | None
-    password_hash: str | None
+    password_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +47,15 @@ class PersonChange:
 
     name: str | None = None
     disabled: bool | None = None
-    password_hash: str | None = None
+    password: str | None = None
 
 
-def check_password(password: str, account: str) -> None:
-    """Problem 422 unless the password is good enough for this account."""
-    problem = password_problem(password, account)
-    if problem is not None:
-        raise Problem(422, problem, fields=[FieldProblem("password", problem)])
+async def create_person(
+    session: AsyncSession, new: NewPerson, password: str, clock: Clock, passwords: Passwords
+) -> PersonRow:
+    """Make an account with a password that a person chose. Problem 422 or 409 as `add_person`."""
+    _check_password(password, new.account)
+    return await add_person(session, replace(new, password_hash=await passwords.hash(password)), clock)
 
 
 async def add_person(session: AsyncSession, new: NewPerson, clock: Clock) -> PersonRow:
@@ -76,11 +79,18 @@ async def add_person(session: AsyncSession, new: NewPerson, clock: Clock) -> Per
 
 
 async def change_person(
-    session: AsyncSession, person_id: UUID, change: PersonChange, clock: Clock, *, by: UUID
+    session: AsyncSession,
+    person_id: UUID,
+    change: PersonChange,
+    clock: Clock,
+    passwords: Passwords,
+    *,
+    by: UUID,
 ) -> PersonRow:
     """Rename, disable, enable or give a new password; the latter three end every session of the person.
 
-    Problem 404 for no such person, 409 for an administrator who would lock themselves out.
+    Problem 404 for no such person, 409 for an administrator who would lock themselves out, 422 for a password
+    that is too weak.
     """
     person = await store.find_person(session, person_id)
     if person is None:
@@ -92,8 +102,10 @@ async def change_person(
         values["name"] = change.name
     if change.disabled is not None and change.disabled != person.disabled:
         values |= {"disabled": change.disabled, "valid_from": clock.now()}
-    if change.password_hash is not None:
-        values |= {"password_hash": change.password_hash, "failed_sign_ins": 0, "valid_from": clock.now()}
+    if change.password is not None:
+        _check_password(change.password, person.account)
+        password_hash = await passwords.hash(change.password)
+        values |= {"password_hash": password_hash, "failed_sign_ins": 0, "valid_from": clock.now()}
     if not values:
         return person
     changed = await store.update_person(session, person_id, **values)
@@ -137,6 +149,12 @@ async def rotate_signing_key(session: AsyncSession, clock: Clock) -> OKPKey:
     public = {name: str(value) for name, value in key.as_dict(private=False).items()}
     await state.publish(session, SigningKeyState(kid=kid, public_jwk=public), source=SOURCE, at=now)
     return key
+
+
+def _check_password(password: str, account: str) -> None:
+    problem = password_problem(password, account)
+    if problem is not None:
+        raise Problem(422, problem, fields=[FieldProblem("password", problem)])
 
 
 async def _check(session: AsyncSession, new: NewPerson) -> None:

@@ -90,13 +90,16 @@ def _create_cases() -> None:
         sa.PrimaryKeyConstraint("complaint_id", name="pk_cases"),
     )
     op.create_index(
-        "ix_cases_unit_next_due_at",
+        "ix_cases_open",
         "cases",
-        ["unit", "next_due_at", "complaint_id"],
+        ["unit", "state", "next_due_at", "complaint_id"],
         postgresql_where=sa.text("open"),
     )
     op.create_index(
-        "ix_cases_unit_registered_at_complaint_id", "cases", ["unit", "registered_at", "complaint_id"]
+        "ix_cases_done",
+        "cases",
+        ["unit", "registered_at", "complaint_id"],
+        postgresql_where=sa.text("NOT open"),
     )
     op.create_index("ix_cases_number", "cases", ["number"])
     op.create_table(

@@ -1,0 +1,122 @@
+"""JSON routes of signing in and out, and of the administrator's accounts."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.dispatch.domain.accounts import normal_account
+from services.dispatch.session_cookie import address_of, begin_session, end_session
+from services.dispatch.store.accounts import list_persons
+from services.dispatch.usecases import accounts, directory
+from services.dispatch.usecases.signing_in import SignInDesk
+from shared.auth import Principal, require, signed_in
+from shared.contracts.dispatch import Role
+from shared.database import SessionDep
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api", tags=["accounts"])
+
+Administrator = Annotated[Principal, Depends(require(Role.ADMINISTRATOR))]
+SignedInPerson = Annotated[Principal, Depends(signed_in)]
+
+
+class Credentials(BaseModel):
+    """What a person types to sign in."""
+
+    account: str = Field(max_length=50)
+    password: str = Field(max_length=200)
+
+
+class SessionView(BaseModel):
+    """Who signed in; the token is in the cookie."""
+
+    name: str
+    role: Role
+    unit: str | None
+
+
+class PersonView(BaseModel):
+    """An account as an administrator sees it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    account: str
+    name: str
+    role: Role
+    unit: str | None
+    disabled: bool
+    failed_sign_ins: int
+    created_at: datetime
+
+
+class PersonCreate(BaseModel):
+    """A new account."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    account: str = Field(max_length=50)
+    name: str = Field(min_length=1, max_length=50)
+    role: Role
+    unit: str | None = None
+    password: str = Field(max_length=200)
+
+
+class PersonPatch(BaseModel):
+    """What changes of an account; a field left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = Field(default=None, min_length=1, max_length=50)
+    disabled: bool | None = None
+    password: str | None = Field(default=None, max_length=200)
+
+
+@router.post("/sign-in")
+async def sign_in(body: Credentials, request: Request, response: Response) -> SessionView:
+    """Begin a session of twelve hours: sets the session cookie."""
+    desk: SignInDesk = request.app.state.sign_in_desk
+    begun = await desk.sign_in(body.account, body.password, address_of(request))
+    begin_session(request, response, begun.token)
+    return SessionView(name=begun.name, role=begun.role, unit=begun.unit)
+
+
+@router.post("/sign-out", status_code=204)
+async def sign_out(request: Request, response: Response, person: SignedInPerson, session: SessionDep) -> None:
+    """End this session in every service."""
+    await accounts.sign_out(session, person, request.app.state.clock)
+    end_session(request, response)
+
+
+@router.get("/persons")
+async def list_all(session: SessionDep, _who: Administrator) -> list[PersonView]:
+    """Every account, disabled ones too."""
+    return [PersonView.model_validate(person) for person in await list_persons(session)]
+
+
+@router.post("/persons", status_code=201)
+async def create(
+    body: PersonCreate, request: Request, session: SessionDep, _who: Administrator
+) -> PersonView:
+    """Make an account with its first password."""
+    new = directory.NewPerson(normal_account(body.account), body.name.strip(), body.role, body.unit)
+    desk: SignInDesk = request.app.state.sign_in_desk
+    person = await directory.create_person(session, new, body.password, desk.clock, desk.passwords)
+    return PersonView.model_validate(person)
+
+
+@router.patch("/persons/{person_id}")
+async def change(
+    person_id: UUID, body: PersonPatch, request: Request, session: SessionDep, who: Administrator
+) -> PersonView:
+    """Rename, disable, enable or give a new password; the latter three end the person's sessions."""
+    asked = directory.PersonChange(body.name, body.disabled, body.password)
+    desk: SignInDesk = request.app.state.sign_in_desk
+    person = await directory.change_person(
+        session, person_id, asked, desk.clock, desk.passwords, by=who.person_id
+    )
+    return PersonView.model_validate(person)
