@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --quiet
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet
 UV := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet
 PYTEST := $(BIN)/pytest $(ARGS)
 JOBS ?= 2
@@ -80,7 +80,7 @@ docs: setup ## Write docs/events.md and docs/asyncapi.json from the contracts
 .PHONY: lock
 lock: setup ## Renew the lock files from pyproject.toml
 	$(BIN)/$(LOCK) --extra local --extra dev --extra build pyproject.toml -o requirements.lock
-	$(BIN)/$(LOCK) --extra build pyproject.toml -o deploy/image.lock
+	$(BIN)/$(LOCK) --extra build --extra gateway pyproject.toml -o deploy/image.lock
 
 .PHONY: lock-kafka
 lock-kafka: setup ## Renew the lock of Kafka's artifacts from deploy/local/jgo.toml
@@ -89,3 +89,8 @@ lock-kafka: setup ## Renew the lock of Kafka's artifacts from deploy/local/jgo.t
 .PHONY: assets
 assets: setup ## Renew the browser assets from the npm lock file (the only verb that needs Node)
 	$(BIN)/python -m deploy.assets
+
+.PHONY: compose
+compose: ## Run the whole system in containers: secrets, image, docker compose up
+	@$(PYTHON) deploy/make_secrets.py
+	docker compose -f deploy/compose.yaml up --build --wait
