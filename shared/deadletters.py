@@ -186,7 +186,7 @@ async def replay(session: AsyncSession, letter_id: UUID, *, by: str) -> None:
     letter, raw = await _open_letter(session, letter_id)
     envelope = read_envelope(raw)
     if isinstance(envelope, Unreadable):
-        raise SettleError(f"这条消息仍然无法读取,不能重放:{envelope.detail}")
+        raise SettleError(f"这条消息仍然无法读取，不能重放：{envelope.detail}")
     await pend(session, [envelope])
     await _settle(session, letter.id, "replayed", by, None)
 
@@ -212,7 +212,7 @@ def _placeholder(letter: DeadLetter, raw: RawRecord) -> Envelope:
     placeholder = RawRecord(raw.topic, raw.partition, raw.offset, raw.key, headers, None)
     envelope = read_envelope(placeholder, discarded=True)
     if isinstance(envelope, Unreadable):
-        raise SettleError(f"这条消息无法放弃:{envelope.detail}")
+        raise SettleError(f"这条消息无法放弃：{envelope.detail}")
     return envelope
 
 

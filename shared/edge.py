@@ -95,7 +95,7 @@ class Edge:
         if length.isdigit() and int(length) > self._max_body:
             return _too_large(request.state.request_id, self._max_body)
         if request.method not in _SAFE_METHODS and _is_forged(request):
-            return problem_response(403, "请求来自别的网站,已拒绝", request_id=request.state.request_id)
+            return problem_response(403, "请求来自别的网站，已拒绝", request_id=request.state.request_id)
         return None
 
     def _limited(self, receive: Receive) -> Receive:
@@ -143,4 +143,4 @@ def _is_forged(request: Request) -> bool:
 
 
 def _too_large(request_id: str, limit: int) -> Response:
-    return problem_response(413, f"内容太大,最多 {limit // 1024} KB", request_id=request_id)
+    return problem_response(413, f"内容太大，最多 {limit // 1024} KB", request_id=request_id)

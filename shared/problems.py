@@ -27,7 +27,7 @@ SIGN_IN_PATH = "/dispatch/sign-in"
 _MESSAGES = {
     "missing": "必须填写",
     "string_too_short": "太短",
-    "string_too_long": "太长,最多 {max_length} 个字",
+    "string_too_long": "太长，最多 {max_length} 个字",
     "string_type": "应为文字",
     "int_parsing": "应为整数",
     "int_type": "应为整数",
@@ -39,8 +39,8 @@ _MESSAGES = {
     "datetime_from_date_parsing": "不是有效的时间",
     "datetime_parsing": "不是有效的时间",
     "list_type": "应为列表",
-    "too_long": "太多,最多 {max_length} 项",
-    "too_short": "太少,至少 {min_length} 项",
+    "too_long": "太多，最多 {max_length} 项",
+    "too_short": "太少，至少 {min_length} 项",
     "string_pattern_mismatch": "格式不对",
     "extra_forbidden": "没有这个字段",
     "model_attributes_type": "应为对象",
@@ -123,7 +123,7 @@ class _Answers:
 
     async def invalid(self, request: Request, error: RequestValidationError) -> Response:
         fields = validation_fields(error.errors())
-        detail = ";".join(f"{one['field']}:{one['message']}" for one in fields[:10])
+        detail = "；".join(f"{one['field']}：{one['message']}" for one in fields[:10])
         return self._answer(request, 422, detail, fields=fields)
 
     async def http(self, request: Request, error: HTTPException) -> Response:

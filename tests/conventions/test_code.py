@@ -1,0 +1,116 @@
+"""The team's rules that no linter knows, held over the source as text and syntax."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICES = ("intake", "dispatch", "assessment", "notify")
+PYTHON = [
+    path for folder in ("services", "shared", "deploy") for path in sorted((ROOT / folder).rglob("*.py"))
+]
+MOST_LINES = 400
+
+
+def ids(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+    """Every call with the dotted text of what is called."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+def offences(pattern: str, *, but: tuple[str, ...] = ()) -> list[str]:
+    """`file:line` of each line of our code that matches, except in the files `but`."""
+    found = []
+    for path in PYTHON:
+        if ids(path).startswith(but) if but else False:
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if re.search(pattern, line):
+                found.append(f"{ids(path)}:{number}")
+    return found
+
+
+def test_only_the_broker_declares_subscribers() -> None:
+    assert offences(r"\.subscriber\(", but=("shared/broker.py",)) == []
+
+
+def test_only_manual_acknowledgement_exists() -> None:
+    assert offences(r"AckPolicy\.(?!MANUAL)") == []
+    assert offences(r"\b(enable_auto_commit=True|batch=True)", but=("shared/broker.py",)) == []
+
+
+def test_only_the_relay_publishes() -> None:
+    pattern = r"(broker|producer)\.publish\(|send_and_wait\(|AIOKafkaProducer\("
+    assert offences(pattern, but=("shared/relay.py", "deploy/local/kafka.py")) == []
+
+
+def test_only_the_edge_commits() -> None:
+    assert offences(r"\.commit\(", but=("shared/broker.py", "shared/migrations.py", "deploy/local/kafka.py")) == []
+
+
+def test_the_present_moment_comes_from_the_clock() -> None:
+    assert offences(r"datetime\.(now|utcnow|today)\(|date\.today\(", but=("shared/clock.py",)) == []
+
+
+def test_money_is_never_a_float() -> None:
+    assert offences(r"(fen|yuan|amount)\w*\s*:\s*float|float\(\w*(fen|yuan|amount)") == []
+
+
+def test_no_page_names_an_outside_host() -> None:
+    pages = [*ROOT.glob("services/*/templates/**/*.html"), *ROOT.glob("shared/pages/templates/**/*.html")]
+    assert pages
+    named = [ids(page) for page in pages if re.search(r"(src|href|action)=[\"']https?://", page.read_text())]
+    assert named == []
+
+
+def test_a_session_dependency_commits_before_the_response() -> None:
+    """A dependency that yields a session needs scope="function": else a failed commit answers 200."""
+    assert offences(r"Depends\((?!.*scope=\"function\").*session", but=()) == []
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=ids)
+def test_a_file_is_short_enough_to_be_read(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=ids)
+def test_importing_has_no_side_effect(path: Path) -> None:
+    """Nothing at module level opens, connects, reads the environment or starts."""
+    if "migrations/" in ids(path) or path.name == "__main__.py":
+        return
+    tree = ast.parse(path.read_text())
+    top = [node for node in tree.body if isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign)]
+    forbidden = re.compile(r"(create_engine|create_app|from_env|KafkaBroker|open|connect|run|FastAPI)$")
+    for node in top:
+        for name, call in calls(node):
+            assert not forbidden.search(name), f"line {call.lineno}: {name}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_has_the_same_shape(service: str) -> None:
+    folder = ROOT / "services" / service
+    for name in ("domain", "usecases", "tables", "store", "api", "pages"):
+        assert (folder / f"{name}.py").exists() or (folder / name / "__init__.py").exists(), name
+    for name in ("README.md", "app.py", "stream.py", "settings.py", "migrations/env.py"):
+        assert (folder / name).exists(), name
+
+
+def test_the_project_speaks_of_itself_alone() -> None:
+    """No workplace, registry or tool of one developer's machine is named."""
+    words = re.compile(r"/work/|/root/|pypi\.org|registry\.npmjs|repo1?\.maven|localhost:\d{4}/simple")
+    tracked = [
+        path
+        for pattern in ("*.py", "*.md", "*.toml", "*.lock", "*.json", "*.yaml", "Makefile", ".ci/run")
+        for path in ROOT.rglob(pattern)
+        if not {".venv", "node_modules", ".git", ".huiying"} & set(path.relative_to(ROOT).parts)
+    ]
+    assert len(tracked) > 50
+    assert [ids(path) for path in tracked if path != Path(__file__) and words.search(path.read_text())] == []

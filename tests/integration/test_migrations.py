@@ -1,0 +1,70 @@
+"""Each service's migrations go up, agree with its tables, come down and go up again."""
+
+import asyncio
+from importlib import import_module
+from typing import Any
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from deploy.migrate import migrations_folder
+from shared import migrations
+from shared.database import async_url, delivery_metadata
+from tests.support.infrastructure import PostgresServer
+
+SERVICES = ("intake", "dispatch", "assessment", "notify")
+
+
+async def differences(dsn: str, metadata: sa.MetaData) -> list[Any]:
+    def compare(connection: sa.Connection) -> list[Any]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        both = sa.MetaData()
+        for source in (metadata, delivery_metadata):
+            for table in source.tables.values():
+                table.to_metadata(both)
+        return list(compare_metadata(context, both))
+
+    engine = create_async_engine(async_url(dsn))
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(compare)
+    finally:
+        await engine.dispose()
+
+
+async def tables_of(dsn: str) -> set[str]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        return {row[0] for row in rows}
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_migrations_agree_with_the_tables_and_come_down(service: str, postgres: PostgresServer) -> None:
+    dsn = postgres.create_database()
+    location = migrations_folder(service)
+    metadata = import_module(f"services.{service}.tables").Base.metadata
+
+    await asyncio.to_thread(migrations.upgrade, location, dsn)
+    assert await differences(dsn, metadata) == []
+    await asyncio.to_thread(migrations.upgrade, location, dsn)
+
+    await asyncio.to_thread(migrations.downgrade, location, dsn)
+    assert await tables_of(dsn) == {"alembic_version"}
+    await asyncio.to_thread(migrations.upgrade, location, dsn)
+    assert await differences(dsn, metadata) == []
+
+
+async def test_two_runners_at_once_migrate_once(postgres: PostgresServer) -> None:
+    dsn = postgres.create_database()
+    location = migrations_folder("intake")
+
+    await asyncio.gather(*(asyncio.to_thread(migrations.upgrade, location, dsn) for _ in range(2)))
+
+    assert "outbox" in await tables_of(dsn)
