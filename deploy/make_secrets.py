@@ -2,7 +2,8 @@
 
     python3 deploy/make_secrets.py
 
-Needs the standard library only. Existing files are kept, so it may run before every start. Back the folder up.
+Needs the standard library only. Existing files are kept, so it may run before every start.
+Back the folder up.
 """
 
 import os
