@@ -8,6 +8,7 @@ import time
 from urllib.parse import urlsplit
 
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,10 +25,6 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 MAX_BODY = 4 * 1024 * 1024
-
-
-class _BodyTooLargeError(Exception):
-    pass
 
 
 class Edge:
@@ -84,11 +81,7 @@ class Edge:
         if refusal is not None:
             await refusal(request.scope, receive, send)
             return
-        try:
-            await self.app(request.scope, self._limited(receive), send)
-        except _BodyTooLargeError:
-            response = _too_large(request.state.request_id, self._max_body)
-            await response(request.scope, receive, send)
+        await self.app(request.scope, self._limited(receive), send)
 
     def _refusal(self, request: Request) -> Response | None:
         length = request.headers.get("content-length", "0")
@@ -106,7 +99,7 @@ class Edge:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._max_body:
-                raise _BodyTooLargeError
+                raise HTTPException(413)  # the one kind that FastAPI lets through while it reads a body
             return message
 
         return counted

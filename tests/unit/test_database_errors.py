@@ -1,0 +1,59 @@
+"""Which errors waiting may cure: decides whether a consumer holds or takes its batch apart."""
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from shared.database import async_url, is_passing_failure
+
+
+class DriverError(Exception):
+    def __init__(self, sqlstate: str | None) -> None:
+        super().__init__("from the database")
+        self.sqlstate = sqlstate
+
+
+def from_database(sqlstate: str | None) -> DBAPIError:
+    return DBAPIError("SELECT 1", {}, DriverError(sqlstate))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        from_database("40P01"),  # deadlock
+        from_database("40001"),  # serialization failure
+        from_database("25006"),  # read-only
+        from_database("53100"),  # disk full
+        from_database("55P03"),  # lock not available
+        from_database("57014"),  # statement timeout
+        from_database("57P01"),  # shut down
+        from_database(None),  # connection lost
+        PoolTimeoutError(),
+        ConnectionRefusedError(),
+        TimeoutError(),
+    ],
+    ids=lambda error: getattr(getattr(error, "orig", None), "sqlstate", None) or type(error).__name__,
+)
+def test_these_pass(error: BaseException) -> None:
+    assert is_passing_failure(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        from_database("22021"),  # not a character
+        from_database("23505"),  # unique violation
+        from_database("42703"),  # no such column
+        ValueError("ours"),
+        KeyError("ours"),
+    ],
+    ids=lambda error: getattr(getattr(error, "orig", None), "sqlstate", None) or type(error).__name__,
+)
+def test_these_do_not(error: BaseException) -> None:
+    assert not is_passing_failure(error)
+
+
+def test_an_address_keeps_its_password() -> None:
+    url = async_url("postgresql://role:p%40ss@127.0.0.1:5432/huiying_intake")
+
+    assert url == "postgresql+asyncpg://role:p%40ss@127.0.0.1:5432/huiying_intake"
