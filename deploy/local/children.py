@@ -4,15 +4,16 @@ import os
 import pwd
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
 from deploy.local.errors import LaunchError
 
-__all__ = ["Child", "ProcessIdentity", "credentials"]
+__all__ = ["Child", "Process", "ProcessIdentity", "credentials"]
 
 LOG_LIMIT = 20 * 1024 * 1024  # bytes; a larger log is set aside once at the next start
 
@@ -39,31 +40,57 @@ class ProcessIdentity:
             return None
 
 
+class Process(Protocol):
+    """The part of Popen's interface that a child needs."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Return None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; subprocess.TimeoutExpired after `timeout` seconds."""
+
+    def send_signal(self, sig: int, /) -> None:
+        """Send a signal, unless it has ended."""
+
+
 @dataclass(slots=True)
 class Child:
     """A process this launcher starts, watches and stops.
 
-    `stop_signal` asks it to end in good order; SIGKILL follows after `patience` seconds.
+    `name` is for programs, `label` is what a person reads. `stop_signal` asks it to end in good order;
+    SIGKILL follows after `patience` seconds. Children of a higher `tier` use those of lower ones and stop
+    before them.
     """
 
     name: str
+    label: str
     command: Sequence[str]
     log: Path
     env: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
     cwd: Path = Path("/")
+    tier: int = 0
     stop_signal: signal.Signals = signal.SIGTERM
     patience: float = 20.0
-    process: subprocess.Popen[bytes] | None = None
+    spawn: Callable[[], Process | None] | None = None
+    process: Process | None = None
 
     def start(self) -> None:
-        """Start the process. LaunchError if its program is missing or may not run."""
+        """Start the process: with `spawn`, where that can, else the command.
+
+        LaunchError if its program is missing or may not run.
+        """
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))
+        self.process = (self.spawn() if self.spawn else None) or self._run_command()
+
+    def _run_command(self) -> Process:
         uid, gid, groups = credentials(self.user)
         with self.log.open("ab") as output:
             try:
-                self.process = subprocess.Popen(
+                return subprocess.Popen(
                     list(self.command),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
@@ -76,7 +103,7 @@ class Child:
                     extra_groups=groups,
                 )
             except OSError as error:
-                raise LaunchError(f"不能启动 {self.name}（{error}）", "请运行 make setup 重新安装") from error
+                raise LaunchError(f"不能启动{self.label}（{error}）", "请运行 make setup 重新安装") from error
 
     @property
     def alive(self) -> bool:
@@ -87,14 +114,26 @@ class Child:
         """Its identity while it runs."""
         if self.process is None or self.process.poll() is not None:
             return None
-        return ProcessIdentity.of(self.process.pid)
+        try:
+            return ProcessIdentity.of(self.process.pid)
+        except psutil.NoSuchProcess:
+            return None
+
+    def ask_to_stop(self) -> None:
+        """Send the signal that makes it end in good order."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(self.stop_signal)
 
     def stop(self) -> None:
         """Ask it to end and wait; kill its whole group if it does not end in time."""
+        self.ask_to_stop()
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait for its end; kill its whole group if it does not end in time."""
         if self.process is None:
             return
         if self.process.poll() is None:
-            self.process.send_signal(self.stop_signal)
             try:
                 self.process.wait(self.patience)
             except subprocess.TimeoutExpired:

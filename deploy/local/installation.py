@@ -10,8 +10,9 @@ import json
 import os
 import secrets
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ __all__ = ["Installation", "open_installation", "reclaim", "record_running"]
 PORTS = ("kafka", "kafka_controller", "postgres", *SERVICES)
 FILE = "installation.json"
 RUNNING = "running.json"
+STORES = {"kafka": signal.SIGTERM, "postgres": signal.SIGINT}
 RECLAIM_LIMIT = 20.0  # seconds an orphan has to end by itself
 
 
@@ -134,27 +136,33 @@ def record_running(data_dir: Path, processes: Mapping[str, ProcessIdentity]) -> 
 def reclaim(data_dir: Path) -> list[str]:
     """End the processes that a killed launcher left behind, and return their names.
 
-    Only processes whose pid and start time are the recorded ones are touched. They end in good order: the
-    gateway first, the databases last.
+    Only processes whose pid and start time are the recorded ones are touched. Kafka and PostgreSQL end last.
     """
     file = data_dir / RUNNING
     if not file.exists():
         return []
     recorded = {name: ProcessIdentity(**each) for name, each in json.loads(file.read_text()).items()}
-    orphans = {name: found for name, each in recorded.items() if (found := each.process())}
-    for name in reversed(recorded):
-        if name in orphans:
-            _end(orphans[name], signal.SIGINT if name == "PostgreSQL" else signal.SIGTERM)
+    orphans = {name: each for name, each in recorded.items() if each.process()}
+    _end([each for name, each in orphans.items() if name not in STORES], signal.SIGTERM)
+    for name, how in STORES.items():
+        _end([each for each in (orphans.get(name),) if each], how)
     file.unlink()
     return list(orphans)
 
 
-def _end(process: psutil.Process, how: signal.Signals) -> None:
-    try:
-        process.send_signal(how)
-        process.wait(RECLAIM_LIMIT)
-    except psutil.TimeoutExpired:
-        process.kill()
-        process.wait()
-    except psutil.NoSuchProcess:
-        return
+def _end(orphans: Sequence[ProcessIdentity], how: signal.Signals) -> None:
+    """Ask them all to end and wait; kill those that do not end in time."""
+    _signal(orphans, how)
+    give_up = time.monotonic() + RECLAIM_LIMIT
+    while any(each.process() for each in orphans):
+        if time.monotonic() > give_up:
+            _signal(orphans, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def _signal(orphans: Sequence[ProcessIdentity], how: signal.Signals) -> None:
+    for each in orphans:
+        process = each.process()
+        if process is not None:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(how)

@@ -94,7 +94,7 @@ class Kafka:
         self._lay_out(parts)
         properties = self._write_properties()
         options = [*JVM_OPTIONS, f"-XX:AOTCache={parts.aot_cache(java)}"]
-        return Child("Kafka", _broker(java, parts, options, properties), log, env=java_environment())
+        return Child("kafka", "Kafka", _broker(java, parts, options, properties), log, env=java_environment())
 
     def wait_until_ready(self, alive: Callable[[], bool]) -> None:
         """Return when the broker answers and is ours. LaunchError if it ended, or another cluster answers."""
@@ -165,7 +165,7 @@ def _train(scratch: Kafka, parts: KafkaParts, java: Java) -> None:
     scratch._lay_out(parts)  # noqa: SLF001 - same module
     options = [*JVM_OPTIONS, f"-XX:AOTCacheOutput={made}"]
     command = _broker(java, parts, options, scratch._write_properties())  # noqa: SLF001 - same module
-    child = Child("Kafka", command, target.with_suffix(".log"), env=java_environment(), patience=60)
+    child = Child("kafka", "Kafka", command, target.with_suffix(".log"), env=java_environment(), patience=60)
     child.start()
     try:
         scratch.wait_until_ready(lambda: child.alive)

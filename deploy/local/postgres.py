@@ -79,7 +79,9 @@ class Postgres:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = [str(programs / "postgres"), "-D", str(self.data), *options]
-        return Child("PostgreSQL", command, log, env=_environment(), user=user, stop_signal=signal.SIGINT)
+        return Child(
+            "postgres", "PostgreSQL", command, log, env=_environment(), user=user, stop_signal=signal.SIGINT
+        )
 
     def wait_until_ready(self, alive: Callable[[], bool]) -> None:
         """Return when the server accepts our password. LaunchError if it ended or is not ours."""

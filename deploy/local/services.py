@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from time import monotonic, sleep
@@ -11,10 +12,11 @@ from time import monotonic, sleep
 from deploy.databases import AUDITOR, SERVICES, database_name, database_url
 from deploy.local.children import Child
 from deploy.local.errors import LaunchError
+from deploy.local.forkserver import ForkServer
 from deploy.local.installation import Installation
 from deploy.local.places import LOOPBACK, port_is_free
 
-__all__ = ["Addresses", "gateway", "service", "wait_for_gateway", "wait_for_service"]
+__all__ = ["Addresses", "gateway", "own_environment", "service", "wait_for_gateway", "wait_for_service"]
 
 START_LIMIT = 90.0  # seconds
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +26,9 @@ LABELS: Mapping[str, str] = {
     "dispatch": "派单服务",
     "assessment": "考核服务",
     "notify": "通知服务",
+    "kafka": "Kafka",
+    "postgres": "PostgreSQL",
+    "gateway": "网关",
 }
 
 
@@ -56,23 +61,26 @@ class Addresses:
         return found
 
 
-def _own_environment(prefixes: tuple[str, ...]) -> dict[str, str]:
+def own_environment(prefixes: tuple[str, ...]) -> dict[str, str]:
     """Our environment without settings meant for another installation, but with further ones a person set."""
     reserved = tuple(f"{name.upper()}_" for name in SERVICES if f"{name.upper()}_" not in prefixes)
     return {name: value for name, value in os.environ.items() if not name.startswith(reserved)}
 
 
-def service(name: str, addresses: Addresses, log: Path) -> Child:
-    """Describe one service as a child process."""
+def service(name: str, addresses: Addresses, log: Path, forks: ForkServer | None) -> Child:
+    """Describe one service as a child process, forked where there is a fork server."""
     prefix = f"{name.upper()}_"
     own = {key: value for key, value in addresses.environment().items() if key.startswith(prefix)}
     host, port = addresses.services[name].split(":")
-    command = [sys.executable, "-m", "uvicorn", "--factory", f"services.{name}.app:from_env"]
+    app = ["--factory", f"services.{name}.app:from_env"]
     network = ["--host", host, "--port", port, "--proxy-headers", "--forwarded-allow-ips", LOOPBACK]
     manner = ["--timeout-graceful-shutdown", "10", "--timeout-keep-alive", "5", "--no-access-log"]
     quiet = ["--no-server-header", "--log-level", "warning"]
-    env = {**_own_environment((prefix,)), **own, f"{prefix}INSTANCE": "local", "PYTHONUNBUFFERED": "1"}
-    return Child(LABELS[name], [*command, *network, *manner, *quiet], log, env=env, cwd=ROOT)
+    env = {**own_environment((prefix,)), **own, f"{prefix}INSTANCE": "local", "PYTHONUNBUFFERED": "1"}
+    arguments = [*app, *network, *manner, *quiet]
+    spawn = None if forks is None else partial(forks.fork, name, arguments, env, log)
+    command = [sys.executable, "-m", "uvicorn", *arguments]
+    return Child(name, LABELS[name], command, log, env=env, cwd=ROOT, tier=1, spawn=spawn)
 
 
 def gateway(addresses: Addresses, home: Path, log: Path) -> Child:
@@ -92,7 +100,7 @@ def gateway(addresses: Addresses, home: Path, log: Path) -> Child:
         **{f"HUIYING_{name.upper()}": address for name, address in addresses.services.items()},
     }
     command = [found, "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"]
-    return Child("网关", command, log, env=env, cwd=home)
+    return Child("gateway", LABELS["gateway"], command, log, env=env, cwd=home, tier=2)
 
 
 def wait_for_service(child: Child, address: str, alive: Callable[[], bool]) -> None:
@@ -105,7 +113,7 @@ def wait_for_service(child: Child, address: str, alive: Callable[[], bool]) -> N
             return
         sleep(0.05)
     detail = child.last_lines(1) if not child.alive else problem
-    raise LaunchError(f"{child.name}没有启动成功（{detail[:300]}）", f"详见日志 {child.log}")
+    raise LaunchError(f"{child.label}没有启动成功（{detail[:300]}）", f"详见日志 {child.log}")
 
 
 def wait_for_gateway(child: Child, port: int, alive: Callable[[], bool]) -> None:
@@ -115,7 +123,7 @@ def wait_for_gateway(child: Child, port: int, alive: Callable[[], bool]) -> None
         if not port_is_free(port):
             return
         sleep(0.03)
-    raise LaunchError(f"{child.name}没有启动成功（{child.last_lines(1)[:300]}）", f"详见日志 {child.log}")
+    raise LaunchError(f"{child.label}没有启动成功（{child.last_lines(1)[:300]}）", f"详见日志 {child.log}")
 
 
 def _ask(address: str, path: str) -> tuple[int, str]:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from deploy.local.children import Child, ProcessIdentity
 from deploy.local.errors import LaunchError
@@ -25,7 +26,7 @@ class _Watched:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Children in the order they were started; stopped in the reverse order.
+    """The children of one installation.
 
     `record` is told the identities of all living children after every change; `say` gets one Chinese line per
     event a person should see.
@@ -70,7 +71,7 @@ class Supervisor:
             return False
         if watched.restart_at is None:
             watched.restart_at = now + watched.pause
-            self.say(f"{child.name} 意外停止，{watched.pause:g} 秒后重新启动（日志：{child.log}）")
+            self.say(f"{child.label} 意外停止，{watched.pause:g} 秒后重新启动（日志：{child.log}）")
             watched.pause = min(watched.pause * 2, LONGEST_PAUSE)
             return True
         if now < watched.restart_at:
@@ -84,8 +85,13 @@ class Supervisor:
         return True
 
     def stop(self) -> None:
-        """Stop all children, the last started first."""
+        """Stop all children, those of the highest tier first."""
         self.stopping.set()
-        for watched in reversed(self._watched.values()):
-            watched.child.stop()
+        children = sorted((each.child for each in self._watched.values()), key=lambda each: -each.tier)
+        for _, tier in groupby(children, key=lambda each: each.tier):
+            together = list(tier)
+            for child in together:
+                child.ask_to_stop()
+            for child in together:
+                child.wait()
         self.record({})

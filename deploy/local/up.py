@@ -1,0 +1,232 @@
+"""What `huiying up` does: start everything in order, keep it running, stop it in order."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from deploy.databases import AUDITOR, SERVICES
+from deploy.local import freshness
+from deploy.local.children import Child, ProcessIdentity
+from deploy.local.descriptor import Descriptor, remove_descriptor, write_descriptor
+from deploy.local.errors import LaunchError
+from deploy.local.forkserver import ForkServer
+from deploy.local.installation import (
+    Installation,
+    choose_ports,
+    open_installation,
+    reclaim,
+    record_running,
+)
+from deploy.local.kafka import Kafka
+from deploy.local.places import port_is_free
+from deploy.local.postgres import Postgres, postgres_folder
+from deploy.local.report import show
+from deploy.local.services import (
+    LABELS,
+    ROOT,
+    Addresses,
+    gateway,
+    own_environment,
+    service,
+    wait_for_gateway,
+    wait_for_service,
+)
+from deploy.local.supervisor import Supervisor
+
+__all__ = ["Launch"]
+
+
+class _StoppedError(Exception):
+    """The person asked to stop while things were still starting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One `huiying up`: the gateway's port, the data folder (absolute), whether demonstration data go in."""
+
+    port: int
+    data_dir: Path
+    demo: bool
+
+    def run(self) -> None:
+        """Run until told to stop. LaunchError if something does not start; what had started is stopped."""
+        with open_installation(self.data_dir) as installation:
+            _Run(self, installation).run()
+
+
+class _Run:
+    def __init__(self, launch: Launch, installation: Installation) -> None:
+        self.launch = launch
+        self.installation = installation
+        self.console = Console(highlight=False)
+        self.logs = installation.folder("logs")
+        self.supervisor = Supervisor(record=self._record, say=self.say)
+        self.descriptor: Descriptor | None = None
+        self.forks = ForkServer(self.logs / "forkserver.log") if sys.platform == "linux" else None
+
+    def say(self, line: str) -> None:
+        self.console.print(line, markup=False, soft_wrap=True)
+
+    def run(self) -> None:
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(name) is not signal.SIG_IGN:  # such as SIGHUP under nohup
+                signal.signal(name, lambda *_: self.supervisor.stopping.set())
+        left_behind = reclaim(self.installation.data_dir)
+        if left_behind:
+            names = "、".join(LABELS[name] for name in left_behind)
+            self.say(f"上次没有正常停止，已收回遗留的进程：{names}")
+        if not port_is_free(self.launch.port):
+            raise LaunchError(
+                f"端口 {self.launch.port} 已被别的程序占用", "请停止那个程序，或用 --port 换一个端口"
+            )
+        choose_ports(self.installation)
+        addresses = Addresses(self.installation, self.launch.port)
+        try:
+            self._start(addresses)
+            self._describe(addresses)
+            show(self.console, self.installation, addresses)
+            self.supervisor.watch()
+        except _StoppedError:
+            self.say("已取消启动")
+        finally:
+            self._stop(addresses)
+
+    def _start(self, addresses: Addresses) -> None:
+        services = {
+            name: service(name, addresses, self.logs / f"{name}.log", self.forks) for name in SERVICES
+        }
+        with self.console.status("正在启动 PostgreSQL 和 Kafka（第一次需要下载，约半分钟）"):
+            self._start_stores(addresses, services)
+        if not freshness.is_current(self.installation, addresses):
+            with self.console.status("正在准备数据库和主题"):
+                self._migrate(addresses)
+        with self.console.status("正在启动四个服务和网关"):
+            self._start_all(services)
+            front = gateway(addresses, self.installation.folder("gateway"), self.logs / "gateway.log")
+            self._start_one(front, lambda alive: wait_for_gateway(front, self.launch.port, alive))
+            for name, child in services.items():
+                self._wait(child, partial(wait_for_service, child, addresses.services[name]))
+
+    def _start_stores(self, addresses: Addresses, services: Mapping[str, Child]) -> None:
+        """Start both at once; where nothing is to be migrated, the services need not wait for Kafka."""
+        postgres, kafka = self._postgres(), self._kafka()
+
+        def start_postgres() -> None:
+            self._start_one(postgres.child(self.logs / "postgres.log"), postgres.wait_until_ready)
+            if freshness.is_current(self.installation, addresses):
+                self._start_all(services)
+
+        self._together(
+            start_postgres,
+            lambda: self._start_one(kafka.child(self.logs / "kafka.log"), kafka.wait_until_ready),
+        )
+
+    def _postgres(self) -> Postgres:
+        folder = postgres_folder(self.installation.data_dir, self.installation.id)
+        return Postgres(folder, self.installation.ports["postgres"], self.installation.postgres_password)
+
+    def _kafka(self) -> Kafka:
+        ports = self.installation.ports
+        folder = self.installation.data_dir / "kafka"
+        return Kafka(folder, self.installation.cluster_id, ports["kafka"], ports["kafka_controller"])
+
+    def _start_all(self, children: Mapping[str, Child]) -> None:
+        for child in children.values():
+            if child.process is None:
+                self._check_not_stopping()
+                self.supervisor.start(child)
+
+    def _start_one(self, child: Child, wait: Callable[[Callable[[], bool]], None]) -> None:
+        self._check_not_stopping()
+        self.supervisor.start(child)
+        self._wait(child, wait)
+
+    def _wait(self, child: Child, wait: Callable[[Callable[[], bool]], None]) -> None:
+        """Wait until a child is ready; say more of why it is not."""
+        try:
+            wait(self.supervisor.is_alive(child))
+        except LaunchError as error:
+            self._check_not_stopping()
+            if child.alive or error.advice:
+                raise
+            raise LaunchError(f"{error}（{child.last_lines(1)[:300]}）", f"详见日志 {child.log}") from error
+
+    def _migrate(self, addresses: Addresses) -> None:
+        environment = {
+            **own_environment(()),
+            **addresses.environment(),
+            "HUIYING_ADMIN_DATABASE_URL": self._postgres().admin_url,
+            "HUIYING_AUDITOR_PASSWORD": self.installation.role_passwords[AUDITOR],
+        }
+        self._check_not_stopping()
+        command = [sys.executable, "-m", "deploy.cli", "migrate"]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
+        log = self.logs / "migrate.log"
+        log.write_bytes(done.stdout + done.stderr)
+        if done.returncode != 0:
+            self._check_not_stopping()
+            detail = (done.stderr.decode(errors="replace").strip().splitlines() or ["?"])[-1]
+            raise LaunchError(f"数据库准备失败（{detail[:300]}）", f"详见日志 {log}")
+        freshness.remember(self.installation, addresses)
+
+    def _together(self, *works: Callable[[], Any]) -> None:
+        """Do all at once; wait for all; raise the first failure."""
+
+        def failure(work: Callable[[], Any]) -> Exception | None:
+            try:
+                work()
+            except (LaunchError, _StoppedError) as error:
+                self.supervisor.stopping.set()  # what still waits need not
+                return error
+            return None
+
+        with ThreadPoolExecutor(len(works)) as pool:
+            failures = [found for found in pool.map(failure, works) if found]
+        for found in sorted(failures, key=lambda each: isinstance(each, _StoppedError)):
+            raise found
+
+    def _check_not_stopping(self) -> None:
+        if self.supervisor.stopping.is_set():
+            raise _StoppedError
+
+    def _describe(self, addresses: Addresses) -> None:
+        """Tell the commands on this machine that everything is up."""
+        self.descriptor = Descriptor(
+            url=addresses.url,
+            data_dir=str(self.installation.data_dir),
+            databases=addresses.databases,
+            auditor=addresses.auditor,
+            kafka=addresses.kafka,
+            services=addresses.services,
+            pids={},
+            token="",
+        )
+        self._record(self.supervisor.identities())
+
+    def _record(self, processes: Mapping[str, ProcessIdentity]) -> None:
+        """Keep the list of our processes up to date, for the next start and for the commands."""
+        try:
+            record_running(self.installation.data_dir, processes)
+            if self.descriptor is not None:
+                self.descriptor.pids.clear()
+                self.descriptor.pids.update({name: each.pid for name, each in processes.items()})
+                write_descriptor(self.descriptor)
+        except LaunchError as error:
+            self.say(error.line())
+
+    def _stop(self, addresses: Addresses) -> None:
+        self.descriptor = None
+        remove_descriptor(addresses.url)
+        with self.console.status("正在停止"):
+            self.supervisor.stop()
+            if self.forks is not None:
+                self.forks.close()
+        self.say("已停止")
