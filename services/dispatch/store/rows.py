@@ -23,27 +23,20 @@ def unnested(table: sa.Table, names: Sequence[str], rows: Rows) -> sa.Subquery:
 
 async def insert_rows(session: AsyncSession, table: sa.Table, rows: Rows) -> None:
     """Insert `rows` in their order in one statement; every one has the keys of the first."""
-    if not rows:
-        return
-    names = list(rows[0])
-    source = unnested(table, names, rows)
-    await session.execute(
-        sa.insert(table).from_select(
-            names, sa.select(*(source.c[name] for name in names)).order_by(source.c.ord)
+    if rows:
+        names = list(rows[0])
+        source = unnested(table, names, rows)
+        chosen = sa.select(*(source.c[name] for name in names)).order_by(source.c.ord)
+        await session.execute(sa.insert(table).from_select(names, chosen))
+
+
+async def update_rows(session: AsyncSession, table: sa.Table, keys: Sequence[str], rows: Rows) -> None:
+    """Set, in one statement, the columns named by the first row in the rows with the same `keys`."""
+    if rows:
+        names = list(rows[0])
+        source = unnested(table, names, rows)
+        await session.execute(
+            sa.update(table)
+            .where(*(table.c[key] == source.c[key] for key in keys))
+            .values({name: source.c[name] for name in names if name not in keys})
         )
-    )
-
-
-async def update_rows(session: AsyncSession, table: sa.Table, key: str, rows: Rows) -> int:
-    """Set the columns named by the keys of the first row, by the column `key`; return how many changed."""
-    if not rows:
-        return 0
-    names = list(rows[0])
-    source = unnested(table, names, rows)
-    result = await session.execute(
-        sa.update(table)
-        .where(table.c[key] == source.c[key])
-        .values({name: source.c[name] for name in names if name != key})
-        .returning(table.c[key])
-    )
-    return len(result.all())

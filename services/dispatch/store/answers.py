@@ -1,0 +1,109 @@
+"""Answers, and the meeting place of another system's complaints with their recorded answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.dispatch.domain.answers import Imported
+from services.dispatch.store.rows import insert_rows, unnested, update_rows
+from services.dispatch.tables.cases import ANSWERS, IMPORTED_ANSWERS
+
+__all__ = [
+    "ImportedAnswer",
+    "add_answers",
+    "find_answer",
+    "list_imported",
+    "meet",
+    "save_imported",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedAnswer:
+    """A complaint of another system and its answer, as far as both are here."""
+
+    source: str
+    external_id: str
+    complaint_id: UUID | None = None
+    text: str | None = None
+    answered_at: datetime | None = None
+    received_at: datetime | None = None
+    received_from: str | None = None
+    state: Imported = Imported.WAITING
+    reason: str | None = None
+
+
+_FIELDS = tuple(field.name for field in fields(ImportedAnswer))
+_KEYS = ("source", "external_id")
+
+
+async def meet(
+    session: AsyncSession, complaints: Mapping[tuple[str, str], UUID | None]
+) -> dict[tuple[str, str], ImportedAnswer]:
+    """Return what is known under each (source, external id), with the complaint where one is given.
+
+    The rows are made where missing and stay locked, in key order, to the end of the transaction: of a
+    complaint and its answer that come at the same time, the second one finds the first.
+    """
+    if not complaints:
+        return {}
+    rows = [
+        {"source": source, "external_id": external_id, "complaint_id": complaint_id, "state": "waiting"}
+        for (source, external_id), complaint_id in sorted(complaints.items())
+    ]
+    names = list(rows[0])
+    given = unnested(IMPORTED_ANSWERS, names, rows)
+    statement = insert(IMPORTED_ANSWERS).from_select(
+        names, sa.select(*(given.c[name] for name in names)).order_by(given.c.ord)
+    )
+    merged = statement.on_conflict_do_update(
+        index_elements=list(_KEYS),
+        set_={
+            "complaint_id": sa.func.coalesce(IMPORTED_ANSWERS.c.complaint_id, statement.excluded.complaint_id)
+        },
+    ).returning(*IMPORTED_ANSWERS.c)
+    found = [_imported(row) for row in (await session.execute(merged)).mappings()]
+    return {(one.source, one.external_id): one for one in found}
+
+
+async def save_imported(session: AsyncSession, answers: Sequence[ImportedAnswer]) -> None:
+    """Write answers whose rows this transaction has locked."""
+    rows = [{name: getattr(one, name) for name in _FIELDS} for one in answers]
+    await update_rows(session, IMPORTED_ANSWERS, _KEYS, rows)
+
+
+async def list_imported(session: AsyncSession, state: Imported, *, limit: int) -> list[ImportedAnswer]:
+    """Return imported answers that stand at `state`, the latest first."""
+    rows = await session.execute(
+        sa.select(IMPORTED_ANSWERS)
+        .where(IMPORTED_ANSWERS.c.state == state.value, IMPORTED_ANSWERS.c.text.is_not(None))
+        .order_by(IMPORTED_ANSWERS.c.received_at.desc())
+        .limit(limit)
+    )
+    return [_imported(row) for row in rows.mappings()]
+
+
+async def add_answers(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert answers as complainants read them."""
+    await insert_rows(session, ANSWERS, rows)
+
+
+async def find_answer(session: AsyncSession, complaint_id: UUID) -> sa.RowMapping | None:
+    """Return the newest answer of a complaint."""
+    rows = await session.execute(
+        sa.select(ANSWERS)
+        .where(ANSWERS.c.complaint_id == complaint_id)
+        .order_by(ANSWERS.c.version.desc())
+        .limit(1)
+    )
+    return rows.mappings().first()
+
+
+def _imported(row: sa.RowMapping) -> ImportedAnswer:
+    return ImportedAnswer(**{name: row[name] for name in _FIELDS} | {"state": Imported(row["state"])})

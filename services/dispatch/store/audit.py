@@ -1,0 +1,41 @@
+"""The audit trail: who did what, when. Entries are only ever added; they hold no personal content."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.dispatch.store.rows import insert_rows
+from services.dispatch.tables.cases import AUDIT_ENTRIES
+
+__all__ = ["AuditEntry", "add_entries", "list_entries"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One act. `actor` is a person's id or `system`; `subject` the key of what was acted on."""
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: Mapping[str, Any]
+
+
+async def add_entries(session: AsyncSession, entries: Sequence[AuditEntry]) -> None:
+    """Add entries in their order."""
+    await insert_rows(session, AUDIT_ENTRIES, [asdict(entry) for entry in entries])
+
+
+async def list_entries(session: AsyncSession, subject: str) -> list[AuditEntry]:
+    """Return what was done to one subject, in the order it was done."""
+    columns = AUDIT_ENTRIES.c
+    rows = await session.execute(
+        sa.select(columns.at, columns.actor, columns.action, columns.subject, columns.detail)
+        .where(columns.subject == subject)
+        .order_by(columns.id)
+    )
+    return [AuditEntry(**row) for row in rows.mappings()]
