@@ -1,0 +1,1 @@
+"""Intake: complaints as the complainant sees them."""

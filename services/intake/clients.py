@@ -1,0 +1,68 @@
+"""Who a request comes from, and how often they may come. Per process, in memory."""
+
+import ipaddress
+
+from fastapi import Request
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+__all__ = ["Limits", "client_address"]
+
+_IPV6_NETWORK = 64
+
+
+class Limits:
+    """The rates of the public routes. A refusal is always visible: nothing is dropped in silence."""
+
+    def __init__(self, *, register: str, track: str, track_number: str) -> None:
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._register = parse(register)
+        self._track = parse(track)
+        self._track_number = parse(track_number)
+
+    def may_register(self, client: str) -> bool:
+        """Count a registration by `client`; False where there were too many."""
+        return self._hit(self._register, "register", client)
+
+    def may_look_up(self, client: str, number: str) -> bool:
+        """Count a look-up by `client`; False where there were too many, or too many failed of `number`."""
+        free = self._limiter.test(self._track_number, "number", number)
+        return self._hit(self._track, "track", client) and free
+
+    def note_failed_look_up(self, number: str) -> None:
+        """Count a look-up of `number` that found nothing."""
+        self._hit(self._track_number, "number", number)
+
+    def _hit(self, rate: RateLimitItem, *names: str) -> bool:
+        return bool(self._limiter.hit(rate, *names))
+
+
+def client_address(request: Request, trusted_hops: int) -> str:
+    """Return the address to count a request by; one /64 counts as one client.
+
+    X-Forwarded-For is believed only where the peer is a proxy of ours (loopback or private), and then only
+    what our outermost proxy wrote, `trusted_hops` entries from the right: the rest anybody can invent.
+    """
+    peer = _address(request.client.host if request.client else "")
+    if peer is None or not (peer.is_loopback or peer.is_private):
+        return _counted(peer)
+    hops = [hop.strip() for line in request.headers.getlist("x-forwarded-for") for hop in line.split(",")]
+    if not 0 < trusted_hops <= len(hops):
+        return _counted(peer)
+    return _counted(_address(hops[-trusted_hops]) or peer)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _counted(address: ipaddress.IPv4Address | ipaddress.IPv6Address | None) -> str:
+    if address is None:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(address.ipv4_mapped or ipaddress.ip_network((address, _IPV6_NETWORK), strict=False))
+    return str(address)

@@ -1,0 +1,86 @@
+"""What the routes of one replica share: the counter at which reports are handed in."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from services.intake.clients import Limits, client_address
+from services.intake.domain.reports import Given, check_report
+from services.intake.settings import IntakeSettings
+from services.intake.usecases.catalogue import Catalogue, CatalogueCache
+from services.intake.usecases.group_commit import GroupCommit
+from services.intake.usecases.register import Draft
+from shared.clock import Clock
+from shared.contracts.intake import Channel
+from shared.database import Sessions
+from shared.pages import Pages
+
+__all__ = ["PUBLIC", "Desk", "DeskDep", "PagesDep"]
+
+PUBLIC = "public"
+"""The actor of what somebody did who is not signed in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Takes reports from every channel by the same path."""
+
+    clock: Clock
+    catalogue: CatalogueCache
+    registrations: GroupCommit
+    limits: Limits
+    trusted_hops: int
+
+    @classmethod
+    def open(cls, settings: IntakeSettings, sessions: Sessions, clock: Clock) -> "Desk":
+        """Build the desk of one replica; reads and connects nothing yet."""
+        return cls(
+            clock=clock,
+            catalogue=CatalogueCache(sessions, clock),
+            registrations=GroupCommit(sessions, settings.public_url),
+            limits=Limits(
+                register=settings.register_rate,
+                track=settings.track_rate,
+                track_number=settings.track_number_rate,
+            ),
+            trusted_hops=settings.trusted_hops,
+        )
+
+    async def register(self, given: Given, *, channel: Channel, actor: str, key: str | None) -> bytes:
+        """Register a report and return the reply, after the commit.
+
+        ReportError, KeyReusedError or UnfitDraftError if it cannot be registered.
+        """
+        received_at = self.clock.now()
+        catalogue = await self.catalogue.current()
+        report = check_report(given, catalogue.categories)
+        return await self.registrations.register(Draft(report, channel, received_at, actor, key))
+
+    def client(self, request: Request) -> str:
+        """The address a request is counted by."""
+        return client_address(request, self.trusted_hops)
+
+    async def too_often(self) -> str:
+        """What is said to whom comes too often: it names the phone that always answers."""
+        return _too_often(await self.catalogue.current())
+
+
+def _desk_of(request: Request) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+def _pages_of(request: Request) -> Pages:
+    pages: Pages = request.app.state.pages
+    return pages
+
+
+DeskDep = Annotated[Desk, Depends(_desk_of)]
+PagesDep = Annotated[Pages, Depends(_pages_of)]
+
+
+def _too_often(catalogue: Catalogue) -> str:
+    office = catalogue.office
+    phone = f",急事请直接拨打投诉电话 {office.complaint_phone}" if office else ""
+    return f"短时间内次数太多,请过一分钟再试{phone}。"

@@ -1,0 +1,46 @@
+"""The number of a complaint, `HY-YYMM-serial-check`: short enough to be read out, and a typo is caught.
+
+YYMM is the month of registration in Asia/Shanghai, the serial runs on for ever, and the check character
+(ISO 7064 mod 37,2 over YYMM and serial; `*` is one of its characters) finds every single wrong character and
+every swapped pair of neighbours.
+"""
+
+import re
+import unicodedata
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from stdnum.exceptions import ValidationError
+from stdnum.iso7064 import mod_37_2
+
+__all__ = ["SHANGHAI", "format_number", "parse_number"]
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+_SHAPE = re.compile(r"(?:HY)?(\d{4})(\d{6,12})([0-9A-Z*])", re.ASCII)
+_SEPARATORS = re.compile(r"[\s\-‐‑‒–—―−_.]+")
+
+
+def format_number(registered_at: datetime, serial: int) -> str:
+    """Return the number of the complaint registered then. ValueError for a time without a zone."""
+    if registered_at.tzinfo is None:
+        raise ValueError("registered_at has no zone")
+    month = registered_at.astimezone(SHANGHAI).strftime("%y%m")
+    digits = f"{serial:06d}"
+    return f"HY-{month}-{digits}-{mod_37_2.calc_check_digit(month + digits)}"
+
+
+def parse_number(text: str) -> str | None:
+    """Return the number meant by what somebody typed, in its one right form; None where it is none.
+
+    Full-width and small letters, blanks, other dashes and missing dashes are as good.
+    """
+    plain = _SEPARATORS.sub("", unicodedata.normalize("NFKC", text)).upper()
+    found = _SHAPE.fullmatch(plain)
+    if found is None:
+        return None
+    month, serial, check = found.groups()
+    try:
+        mod_37_2.validate(month + serial + check)
+    except ValidationError:
+        return None
+    return f"HY-{month}-{serial}-{check}"

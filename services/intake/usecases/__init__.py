@@ -1,0 +1,1 @@
+"""What intake does: register, import, follow what dispatch decides, show."""

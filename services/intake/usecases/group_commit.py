@@ -1,0 +1,114 @@
+"""The registering hot path: drafts that arrive together share a transaction.
+
+Theory of operation. A draft waits in a queue of this process until one of two flushers takes it, with all
+that wait there by then, into one transaction. While a flusher waits for its COMMIT the next batch gathers, so
+batches grow with the load and a lone draft waits for nobody. Every draft gets its own outcome, and only after
+the COMMIT. Where a batch fails for what it holds, its drafts go one by one, so that one bad draft fails
+alone; where it fails for the database's sake it is tried again, with the same ids, so that a commit whose
+outcome was in doubt is found and not repeated. A draft whose caller gave up before its turn is dropped.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Sequence
+
+from services.intake.usecases.register import Draft, register_all
+from shared.crashpoints import crash_point
+from shared.database import Sessions, is_passing_failure, run_unit, sqlstate
+
+__all__ = ["GroupCommit", "UnfitDraftError"]
+
+_FLUSHERS = 2
+_BATCH = 200
+_WAITING_LIMIT = 10_000
+_WAIT_SECONDS = 10.0
+_RETRY_PAUSES = (0.02, 0.1)
+_DATA_ERRORS = ("22", "23")  # SQLSTATE classes: data exception, integrity violation
+
+_Waiting = tuple[Draft, "asyncio.Future[bytes]"]
+
+
+class UnfitDraftError(Exception):
+    """The database cannot hold this draft."""
+
+
+class GroupCommit:
+    """Registers drafts for all requests of this process."""
+
+    def __init__(self, sessions: Sessions, public_url: str) -> None:
+        self._sessions = sessions
+        self._public_url = public_url
+        self._queue: deque[_Waiting] = deque()
+        self._flushing = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def register(self, draft: Draft) -> bytes:
+        """Register a draft and return its reply, after the commit.
+
+        KeyReusedError or UnfitDraftError if it cannot be; an error that passes (TimeoutError, a lost
+        database) if it is not known to be registered: with a key it can be tried again safely.
+        """
+        if len(self._queue) >= _WAITING_LIMIT:
+            raise TimeoutError("too many registrations wait already")
+        outcome: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._queue.append((draft, outcome))
+        if self._flushing < _FLUSHERS:
+            self._flushing += 1
+            task = asyncio.create_task(self._flush())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await asyncio.wait_for(outcome, _WAIT_SECONDS)
+
+    async def _flush(self) -> None:
+        """Take batches until none waits; between that and the end of this nothing else runs."""
+        try:
+            while self._queue:
+                size = min(_BATCH, len(self._queue))
+                taken = [self._queue.popleft() for _ in range(size)]
+                if batch := [(draft, outcome) for draft, outcome in taken if not outcome.done()]:
+                    await self._settle(batch)
+        finally:
+            self._flushing -= 1
+
+    async def _settle(self, batch: Sequence[_Waiting]) -> None:
+        """Give every draft of a batch its outcome. Never raises."""
+        try:
+            replies = await self._commit([draft for draft, _ in batch])
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the drafts' outcome
+            if len(batch) > 1 and not is_passing_failure(error):
+                for one in batch:
+                    await self._settle([one])
+                return
+            failure = UnfitDraftError() if _is_about_data(error) else error
+            replies = [failure] * len(batch)
+        crash_point("intake.after_commit_before_reply")
+        for (_, outcome), reply in zip(batch, replies, strict=True):
+            _tell(outcome, reply)
+
+    async def _commit(self, drafts: Sequence[Draft]) -> "list[bytes | Exception]":
+        for pause in (*_RETRY_PAUSES, None):
+            try:
+                return [
+                    *await run_unit(
+                        self._sessions, lambda session: register_all(session, drafts, self._public_url)
+                    )
+                ]
+            except Exception as error:
+                if pause is None or not is_passing_failure(error):
+                    raise
+                await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter
+        raise AssertionError("the last attempt returns or raises")
+
+
+def _is_about_data(error: Exception) -> bool:
+    return (sqlstate(error) or "").startswith(_DATA_ERRORS)
+
+
+def _tell(outcome: "asyncio.Future[bytes]", reply: "bytes | Exception") -> None:
+    if outcome.done():
+        return
+    if isinstance(reply, bytes):
+        outcome.set_result(reply)
+    else:
+        outcome.set_exception(reply)

@@ -1,0 +1,67 @@
+"""The one way a complaint comes into being: its rows, its audit entry and its two events, together."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.intake.domain.complaints import Complaint
+from services.intake.store.registering import add_complaints, add_imported_complaints, add_outbox_rows
+from shared.contracts.envelope import Origin
+from shared.contracts.intake import Channel, ComplaintContent, ComplaintRegistered, Urgency
+from shared.outbox import Outgoing, row_of
+
+__all__ = ["SOURCE", "record", "record_imported"]
+
+SOURCE = "intake"
+
+_Add = Callable[[AsyncSession, Sequence[Complaint]], Awaitable[set[UUID]]]
+
+
+async def record(session: AsyncSession, complaints: Sequence[Complaint]) -> set[UUID]:
+    """Add complaints and publish them; return the ids of those that were not here yet. Repeatable."""
+    return await _record(session, complaints, add_complaints)
+
+
+async def record_imported(session: AsyncSession, complaints: Sequence[Complaint]) -> set[UUID]:
+    """Add imported complaints and publish them; return the ids of those that were not here yet."""
+    return await _record(session, complaints, add_imported_complaints)
+
+
+async def _record(session: AsyncSession, complaints: Sequence[Complaint], add: _Add) -> set[UUID]:
+    if not complaints:
+        return set()
+    added = await add(session, complaints)
+    events = [
+        row_of(event) for complaint in complaints if complaint.id in added for event in _events(complaint)
+    ]
+    if events:
+        await add_outbox_rows(session, events)
+    return added
+
+
+def _events(complaint: Complaint) -> tuple[Outgoing, Outgoing]:
+    """The content, then the fact that needs it; both are the first of their kind."""
+    report, at, origin = complaint.report, complaint.registered_at, Origin(complaint.origin)
+    content = ComplaintContent(
+        complaint_id=complaint.id,
+        subject=report.subject,
+        text=report.text,
+        location=report.location,
+        complainant_name=report.name,
+        complainant_phone=report.phone,
+    )
+    registered = ComplaintRegistered(
+        complaint_id=complaint.id,
+        number=complaint.number,
+        channel=Channel(complaint.channel),
+        category=report.category,
+        urgency=Urgency(report.urgency) if report.urgency else None,
+        registered_at=at,
+        source=complaint.source,
+        external_id=complaint.external_id,
+    )
+    return (
+        Outgoing(content, seq=1, occurred_at=at, source=SOURCE, origin=origin),
+        Outgoing(registered, seq=1, occurred_at=at, source=SOURCE, origin=origin),
+    )
