@@ -4,8 +4,12 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
+from services.dispatch.api import accounts, feed
+from services.dispatch.feed import CardMaker, Hub
+from services.dispatch.labels import LabelsSource
 from services.dispatch.settings import DispatchSettings
 from services.dispatch.stream import build_router
+from services.dispatch.usecases.signing_in import SignInDesk
 from shared import logs
 from shared.clock import Clock, SystemClock
 from shared.edge import Edge
@@ -19,12 +23,13 @@ HERE = Path(__file__).parent
 MIGRATIONS = HERE / "migrations"
 PREFIX = "/dispatch"
 
-ROUTERS: tuple[APIRouter, ...] = ()
+ROUTERS: tuple[APIRouter, ...] = (accounts.router, feed.router)
 
 
 def create_app(settings: DispatchSettings, clock: Clock = SystemClock()) -> Edge:  # noqa: B008 - stateless
     """Return dispatch as an ASGI application; nothing is connected before it starts."""
-    background: tuple[Background, ...] = ()
+    hub = Hub(settings.database_url.get_secret_value())
+    background: tuple[Background, ...] = (hub.run, hub.attend)
     runtime = Runtime(
         "dispatch",
         settings,
@@ -35,6 +40,11 @@ def create_app(settings: DispatchSettings, clock: Clock = SystemClock()) -> Edge
     )
     pages = Pages(HERE, now=clock.now, prefix=PREFIX)
     app, edge = create_http(runtime, title="Huiying dispatch", prefix=PREFIX, clock=clock, pages=pages)
+    labels = LabelsSource(runtime.sessions)
+    app.state.feed = hub
+    app.state.labels = labels
+    app.state.cards = CardMaker(pages, labels, clock)
+    app.state.sign_in_desk = SignInDesk(runtime.sessions, clock)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     return edge
