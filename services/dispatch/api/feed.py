@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel
 
 from services.dispatch.domain.access import may_see
@@ -90,7 +91,7 @@ async def read(
     )
 
 
-@router.get("/stream", response_class=FeedResponse)
+@router.get("/stream", response_class=EventSourceResponse)
 async def stream(
     request: Request,
     unit: FeedUnit,
