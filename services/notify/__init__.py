@@ -1,0 +1,1 @@
+"""Notify: tells units and the office what they must know, once."""

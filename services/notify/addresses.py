@@ -1,0 +1,110 @@
+"""Channel addresses in Apprise's notation: parsed by Apprise, limited to what we can deliver honestly.
+
+Apprise's plugins answer only yes or no: a refusal and a message that may have arrived look alike, the error
+code a robot puts into a 200 reply is not read, and a mail gets a random Message-ID. So Apprise reads the
+addresses and builds mails and signatures, and `transports` makes the one request itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from apprise.exception import AppriseException
+from apprise.plugins.base import NotifyBase
+from apprise.plugins.custom_form import NotifyForm
+from apprise.plugins.custom_json import NotifyJSON
+from apprise.plugins.dingtalk import NotifyDingTalk
+from apprise.plugins.email import NotifyEmail
+from apprise.plugins.feishu import NotifyFeishu
+from apprise.plugins.lark import NotifyLark
+from apprise.plugins.wecombot import NotifyWeComBot
+
+__all__ = ["SCHEMAS", "AddressError", "Plugin", "Target", "masked", "pace_of", "parse", "target_of"]
+
+Plugin = NotifyEmail | NotifyJSON | NotifyForm | NotifyDingTalk | NotifyWeComBot | NotifyFeishu | NotifyLark
+
+SCHEMAS: Mapping[str, type[Any]] = {
+    "mailto": NotifyEmail,
+    "mailtos": NotifyEmail,
+    "json": NotifyJSON,
+    "jsons": NotifyJSON,
+    "form": NotifyForm,
+    "forms": NotifyForm,
+    "dingtalk": NotifyDingTalk,
+    "wecombot": NotifyWeComBot,
+    "feishu": NotifyFeishu,
+    "lark": NotifyLark,
+}
+_ROBOTS = NotifyDingTalk | NotifyWeComBot | NotifyFeishu | NotifyLark
+_TLS_PORT, _PLAIN_PORT = 443, 80
+_ROBOT_PACE = timedelta(seconds=3)  # robots are cut off after 20 messages a minute
+
+
+class AddressError(ValueError):
+    """The address cannot be used; the message, in Chinese, says why and shows nothing of it."""
+
+
+def parse(url: str) -> Plugin:
+    """Return the Apprise plugin that an address names. AddressError if it is not one we send to."""
+    schema, separator, _ = url.partition("://")
+    kind = SCHEMAS.get(schema.lower())
+    if kind is None or not separator:
+        raise AddressError(f"看不懂这个地址，应以 {'、'.join(f'{one}://' for one in SCHEMAS)} 之一开头")
+    try:
+        parts = kind.parse_url(url)
+        plugin: Plugin | None = kind(**parts) if parts else None
+    except (AppriseException, TypeError, ValueError):
+        plugin = None
+    if plugin is None:
+        raise AddressError("地址不完整，请对照 Apprise 格式检查")
+    _check(plugin)
+    return plugin
+
+
+def _check(plugin: Plugin) -> None:
+    if plugin.port is not None and not 0 < plugin.port < 65536:  # noqa: PLR2004 - ports
+        raise AddressError("端口应在 1 到 65535 之间")
+    if isinstance(plugin, NotifyEmail):
+        if len(plugin.targets) != 1 or plugin.cc or plugin.bcc:
+            raise AddressError("一个邮件渠道只写一个收件人，多个收件人请分别添加")
+    elif isinstance(plugin, NotifyJSON | NotifyForm) and plugin.method != "POST":
+        raise AddressError("网络回调只用 POST")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The server that a channel connects to."""
+
+    host: str
+    port: int
+    encrypted: bool
+
+
+def target_of(plugin: Plugin) -> Target:
+    """Return the server a plugin's messages go to."""
+    if isinstance(plugin, NotifyEmail):
+        return Target(plugin.smtp_host, plugin.port or 0, encrypted=plugin.secure_mode != "insecure")
+    if isinstance(plugin, NotifyJSON | NotifyForm):
+        port = plugin.port or (_TLS_PORT if plugin.secure else _PLAIN_PORT)
+        return Target(plugin.host, port, encrypted=bool(plugin.secure))
+    return Target(urlsplit(plugin.notify_url).hostname or "", _TLS_PORT, encrypted=True)
+
+
+def masked(plugin: Plugin) -> str:
+    """Return the address as people may see it: where it leads, without passwords, tokens and paths."""
+    schema = plugin.secure_protocol if plugin.secure else plugin.protocol
+    name = (schema[0] if isinstance(schema, tuple) else schema) or plugin.secure_protocol
+    if isinstance(plugin, NotifyEmail):
+        return f"{name}://{plugin.smtp_host} → {plugin.targets[0][1]}"
+    if isinstance(plugin, NotifyJSON | NotifyForm):
+        port = f":{plugin.port}" if plugin.port else ""
+        return f"{name}://{plugin.host}{port}/****"
+    token = plugin.key if isinstance(plugin, NotifyWeComBot) else plugin.token
+    return f"{plugin.secure_protocol}://{token[:2]}****{token[-2:]}"
+
+
+def pace_of(plugin: NotifyBase) -> timedelta:
+    """Return the least pause between two messages through this channel."""
+    return _ROBOT_PACE if isinstance(plugin, _ROBOTS) else timedelta(0)

@@ -1,0 +1,63 @@
+"""One attempt to deliver a message through a channel, and what is known of it afterwards."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+
+import httpx
+from apprise.plugins.email import NotifyEmail
+
+from services.notify.addresses import AddressError, masked, parse, target_of
+from services.notify.domain import Outcome
+from services.notify.egress import Egress, TargetRefusedError
+from services.notify.transports.mail import send_mail
+from services.notify.transports.report import Message, Report
+from services.notify.transports.web import send_web, web_client
+
+__all__ = ["Message", "Report", "Transports", "check_address"]
+
+MAX_ADDRESS = 500
+_TOTAL_SECONDS = 45.0
+
+
+@dataclass(slots=True)
+class Transports:
+    """The ways out. `client` is shared by all web requests of a process."""
+
+    egress: Egress
+    client: httpx.AsyncClient
+
+    @classmethod
+    def create(cls, egress: Egress) -> "Transports":
+        """Return transports with a client of their own; close it at the end."""
+        return cls(egress, web_client())
+
+    async def send(self, url: str, message: Message) -> Report:
+        """Try once. Never raises for what the other side or the network does."""
+        try:
+            plugin = parse(url)
+            async with asyncio.timeout(_TOTAL_SECONDS):
+                if isinstance(plugin, NotifyEmail):
+                    return await send_mail(plugin, message, self.egress)
+                return await send_web(self.client, plugin, message, self.egress)
+        except (AddressError, TargetRefusedError) as error:
+            return Report(Outcome.REFUSED, str(error))
+        except TimeoutError:
+            return Report(Outcome.LOST, f"超过 {_TOTAL_SECONDS:.0f} 秒没有结果")
+
+
+async def check_address(url: str, internal: Sequence[IPv4Network | IPv6Network]) -> str:
+    """Return an address as people may see it, once it is sure that we could send there.
+
+    AddressError, in Chinese, if it is not one we send to or leads where nothing may go.
+    """
+    if len(url) > MAX_ADDRESS:
+        raise AddressError(f"地址太长，最多 {MAX_ADDRESS} 个字符")
+    plugin = parse(url)
+    target = target_of(plugin)
+    try:
+        await Egress(internal).resolve(target.host, target.port, encrypted=target.encrypted)
+    except TargetRefusedError as error:
+        raise AddressError(str(error)) from None
+    return masked(plugin)

@@ -1,0 +1,92 @@
+"""Mail: one message to one recipient, with a Message-ID that a second sending repeats."""
+
+import asyncio
+import contextlib
+import email
+import smtplib
+import ssl
+
+from apprise.plugins.email import NotifyEmail
+
+from services.notify.addresses import target_of
+from services.notify.domain import Outcome
+from services.notify.egress import Egress
+from services.notify.transports.report import Message, Report
+from shared.crashpoints import crash_point
+
+__all__ = ["send_mail"]
+
+_STEP_SECONDS = 10.0
+_SSL, _STARTTLS = "ssl", "starttls"
+
+
+async def send_mail(plugin: NotifyEmail, message: Message, egress: Egress) -> Report:
+    """Send once. TargetRefusedError if the server may not be connected to."""
+    target = target_of(plugin)
+    await egress.resolve(target.host, target.port, encrypted=target.encrypted)
+    return await asyncio.to_thread(_deliver, plugin, message)
+
+
+def _deliver(plugin: NotifyEmail, message: Message) -> Report:
+    try:
+        session = _connect(plugin)
+    except (OSError, smtplib.SMTPException, RuntimeError) as error:
+        return Report(Outcome.REFUSED, f"连接不上邮件服务器{_code(error)}")
+    crash_point("notify.after_connect")
+    try:
+        session.sendmail(str(plugin.from_addr[1]), [plugin.targets[0][1]], _compose(plugin, message))
+        crash_point("notify.after_remote_accept")
+    except (smtplib.SMTPServerDisconnected, OSError):
+        return Report(Outcome.LOST, "与邮件服务器的连接中途断开")
+    except smtplib.SMTPException as error:
+        return Report(Outcome.REFUSED, f"邮件服务器拒收{_code(error)}")
+    finally:
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            session.quit()
+    return Report(Outcome.ACCEPTED)
+
+
+def _connect(plugin: NotifyEmail) -> smtplib.SMTP:
+    context = ssl.create_default_context()
+    session: smtplib.SMTP
+    target = target_of(plugin)
+    if plugin.secure_mode == _SSL:
+        session = smtplib.SMTP_SSL(target.host, target.port, timeout=_STEP_SECONDS, context=context)
+    else:
+        session = smtplib.SMTP(target.host, target.port, timeout=_STEP_SECONDS)
+    try:
+        if plugin.secure_mode == _STARTTLS:
+            session.starttls(context=context)
+        if plugin.user and plugin.password:
+            session.login(plugin.user, plugin.password)
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+def _compose(plugin: NotifyEmail, message: Message) -> bytes:
+    """The mail as Apprise builds it, under our own Message-ID."""
+    (built,) = plugin.prepare_emails(
+        subject=message.title,
+        body=message.body,
+        from_addr=plugin.from_addr,
+        to=plugin.targets,
+        reply_to=plugin.reply_to,
+        smtp_host=plugin.smtp_host,
+        headers={"X-Application": "Huiying"} | plugin.headers,
+        names=plugin.names,
+    )
+    mail = email.message_from_string(built.body)
+    domain = str(plugin.from_addr[1]).partition("@")[2]
+    mail.replace_header("Message-ID", f"<{message.key}@{domain}>")
+    return mail.as_bytes()
+
+
+def _code(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"（{error.smtp_code}）"
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        codes = sorted({code for code, _ in error.recipients.values()})
+        return f"（{'、'.join(str(code) for code in codes)}）"
+    return ""

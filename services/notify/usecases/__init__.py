@@ -1,0 +1,1 @@
+"""What notify does: raises alerts, keeps channels, brings deliveries to an end."""
