@@ -24,7 +24,9 @@ def database_url(server: str, database: str, role: str, password: str) -> str:
     """Address of `database` on the server of the address `server`, signing in as `role`."""
     parts = urlsplit(server)
     host = f"{parts.hostname}:{parts.port or 5432}"
-    return urlunsplit(("postgresql", f"{quote(role)}:{quote(password)}@{host}", f"/{database}", "", ""))
+    return urlunsplit(
+        ("postgresql", f"{quote(role, safe='')}:{quote(password, safe='')}@{host}", f"/{database}", "", "")
+    )
 
 
 async def provision(admin_url: str, passwords: Mapping[str, str]) -> None:

@@ -68,7 +68,7 @@ class Postgres:
     @property
     def admin_url(self) -> str:
         """Address with the superuser's rights."""
-        return f"postgresql://{SUPERUSER}:{quote(self.password)}@{LOOPBACK}:{self.port}/postgres"
+        return f"postgresql://{SUPERUSER}:{quote(self.password, safe='')}@{LOOPBACK}:{self.port}/postgres"
 
     def child(self, log: Path) -> Child:
         """Describe the server as a child process; makes its data folder on the first call."""

@@ -1,0 +1,158 @@
+"""`huiying up`, from the first start to the last."""
+
+import signal
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import httpx
+import psutil
+import pytest
+
+from deploy.databases import SERVICES
+from tests.support.launcher import Launched, run_up
+from tests.support.wait import eventually, eventually_sync
+
+NAMES = {"kafka", "postgres", *SERVICES, "gateway"}
+
+
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
+    with Launched(tmp_path_factory.mktemp("launched")) as running:
+        yield running
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).status_code < 500
+    except httpx.TransportError:
+        return False
+
+
+def test_every_service_answers_at_one_address(launched: Launched) -> None:
+    with launched.client() as client:
+        codes = {path: client.get(path).status_code for path in ("/", "/dispatch", "/assessment", "/notify")}
+
+    assert all(code < 500 for code in codes.values()), codes
+    assert codes["/"] == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/livez", "/readyz", "/metrics", "//readyz", "/x/../metrics", "/READYZ", "/livez/"]
+)
+def test_the_inner_pages_are_not_shown_to_the_world(launched: Launched, path: str) -> None:
+    with socket.create_connection(("127.0.0.1", launched.port)) as raw:
+        raw.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+        status = raw.makefile("rb").readline().split()[1]
+
+    assert status == b"404"
+
+
+def test_commands_on_this_machine_find_it_and_others_may_not_read_it(launched: Launched) -> None:
+    descriptor = launched.descriptor
+
+    assert stat.S_IMODE(launched.descriptor_file.stat().st_mode) == 0o600
+    assert stat.S_IMODE((launched.data_dir / "installation.json").stat().st_mode) == 0o600
+    assert descriptor.url == launched.url
+    assert descriptor.pids.keys() == NAMES
+    assert all(psutil.pid_exists(pid) for pid in descriptor.pids.values())
+
+
+def test_only_loopback_is_listened_on(launched: Launched) -> None:
+    mine = set(launched.descriptor.pids.values())
+    open_to = {
+        each.laddr.ip
+        for each in psutil.net_connections("inet")
+        if each.pid in mine and each.status == "LISTEN"
+    }
+
+    assert open_to <= {"127.0.0.1", "::ffff:127.0.0.1"}
+
+
+async def test_the_auditor_reads_every_database_and_writes_none(launched: Launched) -> None:
+    for url in launched.descriptor.auditor.values():
+        connection = await asyncpg.connect(url)
+        try:
+            assert await connection.fetchval("SELECT count(*) FROM alembic_version") == 1
+            with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+                await connection.execute("DELETE FROM alembic_version")
+        finally:
+            await connection.close()
+
+
+async def test_no_service_may_enter_another_ones_database(launched: Launched) -> None:
+    own = launched.descriptor.databases["intake"]
+    other = own.removesuffix("huiying_intake") + "huiying_dispatch"
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await asyncpg.connect(other)
+
+
+@pytest.mark.parametrize("name", ["intake", "kafka", "postgres", "gateway"])
+async def test_a_killed_process_comes_back(launched: Launched, name: str) -> None:
+    before = launched.descriptor.pids[name]
+    launched.kill(name)
+
+    await eventually(lambda: launched.descriptor.pids.get(name, before) != before, timeout=30)
+    await eventually(lambda: answers(f"{launched.url}/"), timeout=30)
+
+
+def test_the_same_data_folder_twice_is_one_clear_line(launched: Launched) -> None:
+    done = run_up(launched.port, launched.data_dir)
+
+    assert done.returncode == 1
+    assert "正由另一个 huiying up 使用" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_in_use_is_one_clear_line(launched: Launched, tmp_path: Path) -> None:
+    done = run_up(launched.port, tmp_path / "data")
+
+    assert done.returncode == 1
+    assert f"端口 {launched.port} 已被别的程序占用" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    done = run_up(1, tmp_path)
+
+    assert done.returncode == 1
+    assert "已有别的内容" in done.stderr
+    assert [each.name for each in tmp_path.iterdir() if each.name != "lock"] == ["thesis.txt"]
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_line() -> None:
+    done = run_up(1, Path("/proc/huiying"))
+
+    assert done.returncode == 1
+    assert "不能写入文件夹 /proc/huiying" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+async def test_a_killed_launcher_is_cleaned_up_after_and_nothing_is_lost(tmp_path: Path) -> None:
+    with Launched(tmp_path) as launched:
+        connection = await asyncpg.connect(launched.descriptor.databases["intake"])
+        await connection.execute("CREATE TABLE kept (word text); INSERT INTO kept VALUES ('回应')")
+        await connection.close()
+        left_behind = launched.descriptor.pids
+        launched.stop(signal.SIGKILL)
+        assert all(psutil.pid_exists(pid) for pid in left_behind.values())
+        launched.descriptor_file.unlink()
+
+        launched.start()
+
+        assert "已收回遗留的进程" in launched.output
+        assert not set(left_behind.values()) & set(launched.descriptor.pids.values())
+        connection = await asyncpg.connect(launched.descriptor.databases["intake"])
+        word = await connection.fetchval("SELECT word FROM kept")
+        await connection.close()
+        assert word == "回应"
+
+        running = launched.descriptor.pids
+        assert launched.stop(signal.SIGINT) == 0
+        eventually_sync(lambda: not any(psutil.pid_exists(pid) for pid in running.values()))
+        assert not launched.descriptor_file.exists()
+        assert "Traceback" not in launched.output

@@ -1,0 +1,228 @@
+"""The launcher's parts: what they promise without any server."""
+
+import json
+import os
+import signal
+import stat
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from deploy.databases import database_url
+from deploy.local import installation as installations
+from deploy.local.children import Child, ProcessIdentity
+from deploy.local.descriptor import Descriptor, find_descriptor, remove_descriptor, write_descriptor
+from deploy.local.errors import LaunchError
+from deploy.local.installation import choose_ports, open_installation, reclaim, record_running
+from deploy.local.java import find_java
+from deploy.local.kafka import new_cluster_id
+from deploy.local.places import free_ports, port_is_free
+from deploy.local.supervisor import Supervisor
+from tests.support.wait import eventually_sync
+
+
+def python(code: str, folder: Path, name: str = "child", **settings: object) -> Child:
+    command = [sys.executable, "-c", code]
+    return Child(name, name, command, folder / f"{name}.log", env=dict(os.environ), **settings)  # type: ignore[arg-type]
+
+
+WAIT = (
+    "import signal; signal.signal(signal.SIGTERM, lambda *_: exit()); print('up', flush=True); signal.pause()"
+)
+STUBBORN = WAIT.replace("lambda *_: exit()", "signal.SIG_IGN")
+
+
+def is_up(child: Child) -> bool:
+    return "up" in child.last_lines()
+
+
+def test_a_child_ends_in_good_order(tmp_path: Path) -> None:
+    child = python(WAIT, tmp_path)
+    child.start()
+    eventually_sync(lambda: is_up(child))
+    identity = child.identity()
+
+    child.stop()
+
+    assert identity is not None
+    assert identity.process() is None
+
+
+def test_a_child_that_does_not_end_is_killed(tmp_path: Path) -> None:
+    child = python(STUBBORN, tmp_path, patience=0.2)
+    child.start()
+    eventually_sync(lambda: is_up(child))
+
+    child.stop()
+
+    assert not child.alive
+
+
+def test_a_missing_program_is_a_clear_error(tmp_path: Path) -> None:
+    child = Child("kafka", "Kafka", ["/no/such/program"], tmp_path / "log")
+
+    with pytest.raises(LaunchError, match="不能启动Kafka"):
+        child.start()
+
+
+def test_a_process_is_not_taken_for_another_with_its_number() -> None:
+    me = ProcessIdentity.of(os.getpid())
+
+    assert me.process() is not None
+    assert ProcessIdentity(me.pid, me.started - 100).process() is None
+
+
+def test_a_child_that_ends_is_started_again_with_growing_pauses(tmp_path: Path) -> None:
+    said: list[str] = []
+    supervisor = Supervisor(record=lambda _: None, say=said.append)
+    child = python("exit(1)", tmp_path)
+    supervisor.start(child)
+    watched = supervisor._watched["child"]
+
+    def restarted() -> bool:
+        supervisor._look_after(watched)
+        watched.restart_at = time.monotonic() if watched.restart_at else None
+        return watched.pause >= 4
+
+    eventually_sync(restarted)
+    supervisor.stop()
+
+    pauses = [line.split("，")[1].split()[0] for line in said]
+    assert pauses[:3] == ["0.5", "1", "2"]
+
+
+def test_children_that_use_others_are_stopped_before_them(tmp_path: Path) -> None:
+    supervisor = Supervisor(record=lambda _: None, say=lambda _: None)
+    order: list[str] = []
+
+    class Noting(Child):
+        def ask_to_stop(self) -> None:
+            order.append(self.name)
+            super().ask_to_stop()
+
+    for name, tier in (("store", 0), ("service", 1), ("gateway", 2)):
+        command = [sys.executable, "-c", WAIT]
+        supervisor.start(
+            Noting(name, name, command, tmp_path / f"{name}.log", env=dict(os.environ), tier=tier)
+        )
+    supervisor.stop()
+
+    assert order == ["gateway", "service", "store"]
+
+
+def test_an_installation_keeps_its_identity_and_its_secrets(tmp_path: Path) -> None:
+    with open_installation(tmp_path / "data") as first:
+        first.ports = {"kafka": 1}
+        first.save()
+    with open_installation(tmp_path / "data") as second:
+        assert second == first
+
+    assert stat.S_IMODE((tmp_path / "data" / "installation.json").stat().st_mode) == 0o600
+
+
+def test_a_data_folder_is_opened_once_at_a_time(tmp_path: Path) -> None:
+    with (
+        open_installation(tmp_path),
+        pytest.raises(LaunchError, match="另一个 huiying up"),
+        open_installation(tmp_path),
+    ):
+        pass
+
+
+def test_a_broken_installation_file_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "installation.json").write_text("{")
+
+    with pytest.raises(LaunchError, match="不能读取"), open_installation(tmp_path):
+        pass
+
+
+def test_inner_ports_are_kept_while_they_are_free(tmp_path: Path) -> None:
+    with open_installation(tmp_path) as installation:
+        choose_ports(installation)
+        before = dict(installation.ports)
+        choose_ports(installation)
+
+        assert installation.ports == before
+        assert len(set(before.values())) == len(installations.PORTS)
+
+
+def test_a_port_somebody_listens_on_is_not_free() -> None:
+    (port,) = free_ports(1)
+
+    assert port_is_free(port)
+
+
+def test_only_the_recorded_processes_are_reclaimed(tmp_path: Path) -> None:
+    ours, other = python(WAIT, tmp_path, "intake"), python(WAIT, tmp_path, "other")
+    for child in (ours, other):
+        child.start()
+        eventually_sync(lambda child=child: is_up(child))
+    mine, theirs = ours.identity(), other.identity()
+    assert mine is not None
+    assert theirs is not None
+    reused = ProcessIdentity(theirs.pid, theirs.started - 1000)
+    record_running(tmp_path, {"intake": mine, "dispatch": reused})
+
+    assert reclaim(tmp_path) == ["intake"]
+
+    assert not ours.alive
+    assert other.alive
+    assert reclaim(tmp_path) == []
+    other.stop()
+
+
+def described(url: str) -> Descriptor:
+    return Descriptor(url, "/data", {}, {}, "127.0.0.1:9092", {}, {"kafka": 1}, "token")
+
+
+def test_a_descriptor_is_found_by_any_name_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    file = write_descriptor(described("http://127.0.0.1:8080"))
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert find_descriptor("http://localhost:8080/") == described("http://127.0.0.1:8080")
+    assert find_descriptor("http://127.0.0.1:8081") is None
+
+    remove_descriptor("http://127.0.0.1:8080")
+    assert find_descriptor("http://127.0.0.1:8080") is None
+
+
+def test_a_broken_descriptor_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    write_descriptor(described("http://127.0.0.1:8080")).write_text(json.dumps({"url": 1}))
+
+    with pytest.raises(LaunchError, match="不能读取"):
+        find_descriptor("http://127.0.0.1:8080")
+
+
+def test_the_java_of_the_wheel_is_used_where_java_home_is_older(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "java").touch()
+    (tmp_path / "release").write_text('JAVA_VERSION="17.0.1"\n')
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert find_java().program != tmp_path / "bin" / "java"
+
+    (tmp_path / "release").write_text('IMPLEMENTOR="x"\nJAVA_VERSION="26"\n')
+    assert find_java().program == tmp_path / "bin" / "java"
+
+
+def test_cluster_ids_never_look_like_an_option() -> None:
+    assert all(len(found) == 22 and found[0] == "H" for found in (new_cluster_id() for _ in range(500)))
+
+
+def test_passwords_are_safe_in_addresses() -> None:
+    url = database_url(
+        "postgresql://x@127.0.0.1:5432/postgres", "huiying_intake", "huiying_intake", "a@b:c/d?e"
+    )
+
+    assert url == "postgresql://huiying_intake:a%40b%3Ac%2Fd%3Fe@127.0.0.1:5432/huiying_intake"
+
+
+def test_stop_signals_are_those_the_stores_end_well_on() -> None:
+    assert installations.STORES == {"kafka": signal.SIGTERM, "postgres": signal.SIGINT}
