@@ -31,8 +31,8 @@ class Written:
 def read_time(cell: Cell) -> Written | None:
     """Return the time in a cell, None for what is none. A time without a zone is Asia/Shanghai's.
 
-    Understood: date cells, `2019/4/24 16:03:40`, `2019-04-24T16:03:40+08:00`, `2019年4月24日 16时03分`, and all
-    of them without the time of day. Year first always: 04/05/2019 could be two days.
+    Understood: date cells, `2019/4/24 16:03:40`, `2019-04-24T16:03:40+08:00`, `2019年4月24日 16时03分`,
+    and all of them without the time of day. Year first always: 04/05/2019 could be two days.
     """
     if isinstance(cell, datetime):
         return Written(instant=_utc(cell))

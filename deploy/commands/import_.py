@@ -1,0 +1,97 @@
+"""`huiying import`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from deploy.importing.run import Job, Report
+
+__all__ = ["register"]
+
+SOME_REFUSED = 2
+SHOWN = 10  # refusals on the terminal; all are in the error workbook
+
+_HELP = """导入 xlsx 或 csv 文件里的投诉与答复。
+
+必须有的列：留言编号（编号、message_id…）、留言详情（内容、body…）、留言时间（created_at…）；可以有：留言主题、留言用户、
+答复意见与答复时间、类别、电话、地点、来源。没有时区的时间按北京时间；只有日期时，留言按当天最后一刻、答复按当天最早一刻计，
+这样不会让单位多担责任。同一来源的同一编号只登记一次，所以同一文件可以反复导入，中断后再运行一次即可。
+
+不能导入的行连同行号和原因写入同一文件夹的“文件名.错误.xlsx”。
+
+退出码：0 全部导入（或已经在系统里）；2 有些行没有导入；1 没有完成。
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("import", help=_HELP, short_help="导入 xlsx 或 csv 里的投诉与答复（可反复执行）")(import_file)
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(help="xlsx 或 csv 文件")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="只检查文件，什么也不发送")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="结果以 JSON 输出")] = False,
+    url: Annotated[str, typer.Option(envvar="HUIYING_URL", help="系统地址")] = "http://127.0.0.1:8080",
+    source: Annotated[str, typer.Option(help="这些投诉来自哪个系统；编号在同一来源内唯一")] = "message-board",
+) -> None:
+    """Import a file into a running installation."""
+    from rich.console import Console  # noqa: PLC0415 - heavy
+
+    from deploy.importing.run import open_job  # noqa: PLC0415 - heavy
+    from shared.clock import SystemClock  # noqa: PLC0415 - heavy
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    with console.status("正在读取文件"):
+        job = open_job(file, source, SystemClock().now())
+    report = job.rehearse() if dry_run else _carry_out(job, url, console)
+    if as_json:
+        typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
+    else:
+        _show(report)
+    _show_refusals(report, console)
+    if not report.all_in:
+        raise typer.Exit(SOME_REFUSED)
+
+
+def _carry_out(job: "Job", url: str, console: "Console") -> "Report":
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    from deploy.client import connect  # noqa: PLC0415 - heavy
+
+    columns = (TextColumn("正在导入"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with connect(url) as client, Progress(*columns, console=console) as progress:
+        task = progress.add_task("", total=len(job.entries))
+        return job.carry_out(client, lambda count: progress.advance(task, count))
+
+
+def _show(report: "Report") -> None:
+    from rich.console import Console  # noqa: PLC0415 - heavy
+    from rich.table import Table  # noqa: PLC0415 - heavy
+
+    table = Table(title="检查结果（没有发送）" if report.dry_run else "导入结果", title_justify="left")
+    for heading in ("", "投诉", "答复"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    table.add_row("读取", str(report.read), "")
+    table.add_row(
+        "可以导入" if report.dry_run else "导入", str(report.accepted), str(report.answers["accepted"])
+    )
+    table.add_row("已在系统里", str(report.already_there), str(report.answers["already_there"]))
+    table.add_row("没有导入", str(report.refused), str(report.answers["refused"]))
+    Console(highlight=False).print(table)
+
+
+def _show_refusals(report: "Report", console: "Console") -> None:
+    for refusal in report.refusals[:SHOWN]:
+        console.print(refusal.line(), markup=False)
+    if len(report.refusals) > SHOWN:
+        console.print(f"……另有 {len(report.refusals) - SHOWN} 行")
+    if report.error_workbook:
+        console.print(f"没有导入的行和原因：{report.error_workbook}", markup=False)
+    if report.unknown_categories:
+        console.print(f"{report.unknown_categories} 行的类别不在规则书里，已按内容派单")

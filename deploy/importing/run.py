@@ -1,0 +1,106 @@
+"""One import from file to report."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from deploy.client import Client
+from deploy.importing.columns import Table, find_table
+from deploy.importing.errors_workbook import write_errors
+from deploy.importing.reading import read_sheets
+from deploy.importing.rows import Entry, Refusal, judge
+from deploy.importing.sending import Sent, send
+from deploy.local.errors import LaunchError
+
+__all__ = ["Job", "Report", "open_job"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an import did, or with `dry_run` would do. Every row read is accepted, already there or refused.
+
+    `answers` counts apart; an answer that was refused is listed in the error workbook, its complaint is in.
+    """
+
+    read: int
+    accepted: int
+    already_there: int
+    refused: int
+    error_workbook: str | None
+    answers: dict[str, int]
+    unknown_categories: int
+    dry_run: bool
+    refusals: tuple[Refusal, ...] = field(default=(), repr=False)
+
+    @property
+    def all_in(self) -> bool:
+        """Whether nothing was refused."""
+        return not self.refusals
+
+    def as_json(self) -> dict[str, Any]:
+        """The report for a program."""
+        found = asdict(self)
+        del found["refusals"]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A file that was read and judged; nothing is sent yet."""
+
+    file: Path
+    table: Table
+    entries: Sequence[Entry]
+    refusals: Sequence[Refusal]
+
+    def rehearse(self) -> Report:
+        """Report what the file itself allows. Writes the error workbook, sends nothing."""
+        sent = Sent()
+        sent.complaints.accepted = len(self.entries)
+        sent.answers.accepted = sum(1 for entry in self.entries if entry.answer)
+        return self._report(sent, dry_run=True)
+
+    def carry_out(self, client: Client, advanced: Callable[[int], None]) -> Report:
+        """Send everything and report. LaunchError, naming how far it came, if it could not be finished."""
+        sent = Sent()
+        try:
+            send(client, self.table, self.entries, sent, advanced)
+        except (LaunchError, KeyboardInterrupt) as error:
+            done = sent.complaints.accepted + sent.complaints.already_there
+            why = f"：{error.line()}" if isinstance(error, LaunchError) else ""
+            raise LaunchError(
+                f"导入中断{why}",
+                f"已登记 {done} 条，再运行一次同样的命令会接着导入，不会重复",
+            ) from error
+        return self._report(sent, dry_run=False)
+
+    def _report(self, sent: Sent, *, dry_run: bool) -> Report:
+        refusals = sorted([*self.refusals, *sent.refusals], key=lambda one: one.row.number)
+        workbook = write_errors(self.file, self.table, refusals) if refusals else None
+        return Report(
+            read=len(self.entries) + len(self.refusals),
+            accepted=sent.complaints.accepted,
+            already_there=sent.complaints.already_there,
+            refused=len(self.refusals) + sent.complaints.refused,
+            error_workbook=str(workbook) if workbook else None,
+            answers=asdict(sent.answers),
+            unknown_categories=sent.unknown_categories,
+            dry_run=dry_run,
+            refusals=tuple(refusals),
+        )
+
+
+def open_job(file: Path, source: str, now: datetime) -> Job:
+    """Read and judge `file`. LaunchError, one line, if it is not a file that can be imported."""
+    table = find_table(read_sheets(file))
+    if not table.rows:
+        raise LaunchError(f"{file.name} 只有表头，没有数据")
+    judged = list(judge(table, source, now))
+    return Job(
+        file,
+        table,
+        [one for one in judged if isinstance(one, Entry)],
+        [one for one in judged if isinstance(one, Refusal)],
+    )

@@ -1,0 +1,146 @@
+"""Hands complaints to intake and their answers to dispatch, in batches; both know a row they already have."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from deploy.client import Client
+from deploy.importing.columns import Column, Table
+from deploy.importing.rows import Entry, Reason, Refusal, column_name
+from deploy.local.errors import LaunchError
+
+__all__ = ["Counts", "Sent", "batches", "send"]
+
+BATCH_ROWS = 200
+BATCH_BYTES = 2_000_000  # of JSON; an installation takes 4 MiB
+COMPLAINTS = "/api/imports"
+ANSWERS = "/dispatch/api/answers/import"
+COMPLAINT_COLUMNS: Mapping[str, Column] = {column.value: column for column in Column}
+ANSWER_COLUMNS: Mapping[str, Column] = {**COMPLAINT_COLUMNS, "text": Column.ANSWER}
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the things sent."""
+
+    accepted: int = 0
+    already_there: int = 0
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class Sent:
+    """What became of an import's entries so far. `refusals` has each row at most once."""
+
+    complaints: Counts = field(default_factory=Counts)
+    answers: Counts = field(default_factory=Counts)
+    refusals: list[Refusal] = field(default_factory=list)
+    unknown_categories: int = 0
+
+
+def send(
+    client: Client, table: Table, entries: Sequence[Entry], sent: Sent, advanced: Callable[[int], None]
+) -> None:
+    """Send every entry, noting in `sent` what became of it; `advanced` is told of each number of rows done.
+
+    A row's answer is sent only once its complaint is in. RefusedError or LaunchError as the client; what
+    was sent till then is in, and sending all again does it no harm.
+    """
+    for batch in batches(entries):
+        taken = _send_complaints(client, table, batch, sent)
+        _send_answers(client, table, [entry for entry in taken if entry.answer], sent)
+        advanced(len(batch))
+
+
+def batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Cut entries into batches of no more rows and bytes than an installation takes at once."""
+    batch: list[Entry] = []
+    size = 0
+    for entry in entries:
+        more = max(_size(entry.complaint), _size(entry.answer))
+        if batch and (len(batch) == BATCH_ROWS or size + more > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += more
+    if batch:
+        yield batch
+
+
+def _size(row: BaseModel | None) -> int:
+    return len(row.model_dump_json().encode()) if row else 0
+
+
+def _send_complaints(client: Client, table: Table, batch: Sequence[Entry], sent: Sent) -> list[Entry]:
+    """Send complaints; return the entries whose complaint is in now.
+
+    A category that the rule book does not know is left out: the case is routed by its words.
+    """
+    outcomes = _post(client, COMPLAINTS, [entry.complaint for entry in batch])
+    strange = [index for index, outcome in enumerate(outcomes) if _has_strange_category(outcome)]
+    if strange:
+        plain = [batch[index].complaint.model_copy(update={"category": None}) for index in strange]
+        for index, outcome in zip(strange, _post(client, COMPLAINTS, plain), strict=True):
+            outcomes[index] = outcome
+            sent.unknown_categories += outcome["outcome"] != "refused"
+    return _note(_Names(table, COMPLAINT_COLUMNS), batch, outcomes, sent.complaints, sent.refusals)
+
+
+def _send_answers(client: Client, table: Table, batch: Sequence[Entry], sent: Sent) -> None:
+    answers = [entry.answer for entry in batch if entry.answer]
+    if answers:
+        names = _Names(table, ANSWER_COLUMNS)
+        _note(names, batch, _post(client, ANSWERS, answers), sent.answers, sent.refusals)
+
+
+def _post(client: Client, path: str, rows: Sequence[BaseModel]) -> list[dict[str, Any]]:
+    """Outcomes of rows, one each. LaunchError if the installation does not account for every row."""
+    answer = client.post(path, {"rows": [row.model_dump(mode="json", exclude_none=True) for row in rows]})
+    outcomes = answer.get("rows") if isinstance(answer, dict) else None
+    if not isinstance(outcomes, list) or len(outcomes) != len(rows):
+        raise LaunchError(f"{client.url} 的版本与本命令不一致", "请升级后再导入")
+    return outcomes
+
+
+def _has_strange_category(outcome: Mapping[str, Any]) -> bool:
+    return outcome["outcome"] == "refused" and [one["field"] for one in outcome["reasons"]] == ["category"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What the file calls the fields of an API."""
+
+    table: Table
+    columns: Mapping[str, Column]
+
+    def reasons(self, outcome: Mapping[str, Any]) -> tuple[Reason, ...]:
+        """An outcome's reasons, in the file's words."""
+        return tuple(Reason(self._name(one["field"]), one["message"]) for one in outcome["reasons"])
+
+    def _name(self, field: str) -> str:
+        return column_name(self.table, self.columns[field]) if field in self.columns else field
+
+
+def _note(
+    names: _Names,
+    batch: Sequence[Entry],
+    outcomes: Sequence[Mapping[str, Any]],
+    counts: Counts,
+    refusals: list[Refusal],
+) -> list[Entry]:
+    """Count outcomes, keep refusals; return the entries that are in."""
+    taken = []
+    for entry, outcome in zip(batch, outcomes, strict=True):
+        match outcome["outcome"]:
+            case "accepted":
+                counts.accepted += 1
+            case "already_there":
+                counts.already_there += 1
+            case _:
+                counts.refused += 1
+                refusals.append(Refusal(entry.row, names.reasons(outcome)))
+                continue
+        taken.append(entry)
+    return taken
