@@ -39,7 +39,7 @@ def migrate(replication: int = 1, say: Callable[[str], None] = print) -> None:
     """
     urls = {service: _setting(f"{service.upper()}_DATABASE_URL") for service in SERVICES}
     bootstrap = _setting("INTAKE_KAFKA_BOOTSTRAP")
-    admin_url = os.environ.get("HUIYING_ADMIN_DATABASE_URL")
+    admin_url = _optional("HUIYING_ADMIN_DATABASE_URL")
     try:
         if admin_url:
             asyncio.run(provision(admin_url, _passwords(urls)))
@@ -75,9 +75,14 @@ def _passwords(urls: dict[str, str]) -> dict[str, str]:
 
 
 def _setting(name: str) -> str:
-    """Value from the environment, or from the secret file of that name in lower case."""
-    secret = Path("/run/secrets") / name.lower()
-    value = os.environ.get(name) or (secret.read_text().strip() if secret.is_file() else "")
+    """Value of a setting that must be there."""
+    value = _optional(name)
     if not value:
         raise LaunchError(f"缺少设置 {name}", "请在环境变量里给出，见 .env.example")
     return value
+
+
+def _optional(name: str) -> str:
+    """Value from the environment, or from the secret file of that name in lower case; else empty."""
+    secret = Path("/run/secrets") / name.lower()
+    return os.environ.get(name) or (secret.read_text().strip() if secret.is_file() else "")

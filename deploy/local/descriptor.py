@@ -11,8 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploy.local.errors import LaunchError
-from deploy.local.installation import write_private
-from deploy.local.places import make_folder, state_home
+from deploy.local.places import make_folder, state_home, write_private
 
 __all__ = ["Descriptor", "find_descriptor", "remove_descriptor", "write_descriptor"]
 

@@ -7,7 +7,6 @@ killed are recognised at the next start.
 
 import fcntl
 import json
-import os
 import secrets
 import signal
 import time
@@ -15,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -23,7 +21,7 @@ from deploy.databases import ROLES, SERVICES
 from deploy.local.children import ProcessIdentity
 from deploy.local.errors import LaunchError
 from deploy.local.kafka import new_cluster_id
-from deploy.local.places import free_ports, make_folder, port_is_free
+from deploy.local.places import free_ports, make_folder, port_is_free, write_private
 
 __all__ = ["Installation", "open_installation", "reclaim", "record_running"]
 
@@ -56,20 +54,6 @@ class Installation:
     def folder(self, name: str) -> Path:
         """A folder of its own inside the data folder, made where it is missing."""
         return make_folder(self.data_dir / name)
-
-
-def write_private(file: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON that only this user may read, whole or not at all."""
-    fresh = file.with_name(f"{file.name}.new")
-    try:
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as output:
-            json.dump(content, output, ensure_ascii=False, indent=2)
-            output.flush()
-            os.fsync(output.fileno())
-        fresh.replace(file)
-    except OSError as error:
-        raise LaunchError(f"不能写入 {file}（{error.strerror}）", "请检查权限与磁盘空间") from error
 
 
 @contextmanager

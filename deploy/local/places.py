@@ -1,15 +1,25 @@
 """Folders and ports of this machine that the launcher may use."""
 
 import fcntl
+import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from deploy.local.errors import LaunchError
 
-__all__ = ["cache_home", "exclusive", "free_ports", "make_folder", "port_is_free", "state_home"]
+__all__ = [
+    "cache_home",
+    "exclusive",
+    "free_ports",
+    "make_folder",
+    "port_is_free",
+    "state_home",
+    "write_private",
+]
 
 LOOPBACK = "127.0.0.1"
 
@@ -41,6 +51,20 @@ def make_folder(folder: Path, mode: int = 0o700) -> Path:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise LaunchError(f"不能写入文件夹 {folder}", "请换一个可写的位置，或检查权限")
     return folder
+
+
+def write_private(file: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON that only this user may read, whole or not at all."""
+    fresh = file.with_name(f"{file.name}.new")
+    try:
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as output:
+            json.dump(content, output, ensure_ascii=False, indent=2)
+            output.flush()
+            os.fsync(output.fileno())
+        fresh.replace(file)
+    except OSError as error:
+        raise LaunchError(f"不能写入 {file}（{error.strerror}）", "请检查权限与磁盘空间") from error
 
 
 @contextmanager
