@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -29,8 +29,9 @@ from deploy.local.children import ProcessIdentity
 __all__ = ["ForkServer", "ForkedProcess"]
 
 PRELOAD = (
+    "deploy.commands.serve",
     "shared.httpapp",
-    "uvicorn.main",
+    "uvicorn",
     "uvicorn.loops.auto",
     "uvicorn.protocols.http.auto",
     "uvicorn.protocols.websockets.auto",
@@ -92,11 +93,9 @@ class ForkServer:
                 start_new_session=True,
             )
 
-    def fork(
-        self, name: str, arguments: Sequence[str], env: Mapping[str, str], log: Path
-    ) -> ForkedProcess | None:
-        """Start uvicorn with `arguments` in a forked process; None if this server has ended."""
-        request = {"name": name, "arguments": list(arguments), "env": dict(env), "log": str(log)}
+    def fork(self, service: str, port: int, env: Mapping[str, str], log: Path) -> ForkedProcess | None:
+        """Do what `huiying serve` does in a forked process; None if this server has ended."""
+        request = {"service": service, "port": port, "env": dict(env), "log": str(log)}
         sink, source = self._process.stdin, self._process.stdout
         if sink is None or source is None:
             return None
@@ -134,7 +133,7 @@ def main() -> None:
 
 def _become(request: dict[str, Any]) -> NoReturn:
     """Be the requested service, in this forked process, until it ends."""
-    import uvicorn.main  # noqa: PLC0415 - already loaded
+    from deploy.commands.serve import ServiceName, serve  # noqa: PLC0415 - not for the launcher's side
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
@@ -145,10 +144,10 @@ def _become(request: dict[str, Any]) -> NoReturn:
     os.dup2(log, 2)
     os.environ.clear()
     os.environ.update(request["env"])
-    _show_name(request["name"])
+    _show_name(request["service"])
     code: object = 0
     try:
-        uvicorn.main.main(request["arguments"], standalone_mode=False)
+        serve(ServiceName(request["service"]), port=request["port"])
     except SystemExit as ended:
         code = ended.code
     except BaseException:  # noqa: BLE001 - the last frame of this process

@@ -71,15 +71,10 @@ def service(name: str, addresses: Addresses, log: Path, forks: ForkServer | None
     """Describe one service as a child process, forked where there is a fork server."""
     prefix = f"{name.upper()}_"
     own = {key: value for key, value in addresses.environment().items() if key.startswith(prefix)}
-    host, port = addresses.services[name].split(":")
-    app = ["--factory", f"services.{name}.app:from_env"]
-    network = ["--host", host, "--port", port, "--proxy-headers", "--forwarded-allow-ips", LOOPBACK]
-    manner = ["--timeout-graceful-shutdown", "10", "--timeout-keep-alive", "5", "--no-access-log"]
-    quiet = ["--no-server-header", "--log-level", "warning"]
+    port = int(addresses.services[name].split(":")[1])
     env = {**own_environment((prefix,)), **own, f"{prefix}INSTANCE": "local", "PYTHONUNBUFFERED": "1"}
-    arguments = [*app, *network, *manner, *quiet]
-    spawn = None if forks is None else partial(forks.fork, name, arguments, env, log)
-    command = [sys.executable, "-m", "uvicorn", *arguments]
+    command = [sys.executable, "-m", "deploy.cli", "serve", name, "--port", str(port)]
+    spawn = None if forks is None else partial(forks.fork, name, port, env, log)
     return Child(name, LABELS[name], command, log, env=env, cwd=ROOT, tier=1, spawn=spawn)
 
 
