@@ -7,8 +7,10 @@ from fastapi import APIRouter
 from services.dispatch.api import accounts, feed
 from services.dispatch.feed import CardMaker, Hub
 from services.dispatch.labels import LabelsSource
+from services.dispatch.scheduler import deadline_scheduler
 from services.dispatch.settings import DispatchSettings
 from services.dispatch.stream import build_router
+from services.dispatch.usecases.reference import Knowledge, is_prepared
 from services.dispatch.usecases.signing_in import SignInDesk
 from shared import logs
 from shared.clock import Clock, SystemClock
@@ -29,18 +31,21 @@ ROUTERS: tuple[APIRouter, ...] = (accounts.router, feed.router)
 def create_app(settings: DispatchSettings, clock: Clock = SystemClock()) -> Edge:  # noqa: B008 - stateless
     """Return dispatch as an ASGI application; nothing is connected before it starts."""
     hub = Hub(settings.database_url.get_secret_value())
-    background: tuple[Background, ...] = (hub.run, hub.attend)
+    knowledge = Knowledge()
+    background: tuple[Background, ...] = (hub.run, hub.attend, deadline_scheduler(settings, knowledge))
     runtime = Runtime(
         "dispatch",
         settings,
         migrations=MIGRATIONS,
-        subscriptions=build_router(clock),
+        subscriptions=build_router(clock, knowledge),
         state_topics=("rulebook.state",),
+        prepared=is_prepared,
         background=background,
     )
     pages = Pages(HERE, now=clock.now, prefix=PREFIX)
     app, edge = create_http(runtime, title="Huiying dispatch", prefix=PREFIX, clock=clock, pages=pages)
     labels = LabelsSource(runtime.sessions)
+    app.state.knowledge = knowledge
     app.state.feed = hub
     app.state.labels = labels
     app.state.cards = CardMaker(pages, labels, clock)

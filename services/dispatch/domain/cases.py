@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import assert_never
 from uuid import UUID, uuid5
 
-from services.dispatch.domain.assignment import State
+from services.dispatch.domain.assignment import Action, State, Step
 from services.dispatch.domain.standards import Basis, ClockKind, Due
 
-__all__ = ["Case", "Deadline", "deadline_id", "deadlines_of", "with_next_clock"]
+__all__ = ["Case", "Deadline", "after_step", "deadline_id", "deadlines_of", "with_next_clock"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,22 @@ def deadlines_of(case: Case, dues: tuple[Due, ...]) -> tuple[Deadline, ...]:
         )
         for due in dues
     )
+
+
+def after_step(case: Case, action: Action, step: Step, at: datetime) -> Case:
+    """Return the case after its unit took a step at `at`."""
+    moved = replace(case, state=step.state, open=step.open)
+    match action:
+        case Action.ACCEPT:
+            return replace(moved, accepted_at=at)
+        case Action.ARRIVE:
+            return replace(moved, arrived_at=at)
+        case Action.COMPLETE:
+            return replace(moved, completed_at=at)
+        case Action.ANSWER:
+            return replace(moved, answered_at=at)
+        case _:
+            assert_never(action)
 
 
 def with_next_clock(case: Case, deadlines: tuple[Deadline, ...]) -> Case:
