@@ -9,7 +9,7 @@ from services.dispatch.domain.cases import Case
 
 __all__ = ["LONGEST_ANSWER", "Imported", "clean_text", "misfit", "text_problem"]
 
-LONGEST_ANSWER: Final = 5000
+LONGEST_ANSWER: Final = 20_000
 """Characters of an answer."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
