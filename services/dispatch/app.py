@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
-from services.dispatch.api import accounts, feed
+from services.dispatch.api import accounts, answers, cases, feed
 from services.dispatch.feed import CardMaker, Hub
 from services.dispatch.labels import LabelsSource
 from services.dispatch.scheduler import deadline_scheduler
@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 MIGRATIONS = HERE / "migrations"
 PREFIX = "/dispatch"
 
-ROUTERS: tuple[APIRouter, ...] = (accounts.router, feed.router)
+ROUTERS: tuple[APIRouter, ...] = (accounts.router, answers.router, cases.router, feed.router)
 
 
 def create_app(settings: DispatchSettings, clock: Clock = SystemClock()) -> Edge:  # noqa: B008 - stateless

@@ -16,6 +16,7 @@ from services.dispatch.store import reference as store
 from shared import state
 from shared.contracts.assessment import RuleBookState
 from shared.contracts.dispatch import UnitState
+from shared.problems import Problem
 from shared.worktime import CalendarData, WorkCalendar
 
 __all__ = ["Knowledge", "Reference", "is_prepared"]
@@ -57,11 +58,11 @@ class Knowledge:
     _reference: Reference | None = field(default=None, init=False)
 
     async def get(self, session: AsyncSession) -> Reference:
-        """Return the reference as the database has it. LookupError before the service is prepared."""
+        """Return the reference as the database has it. Problem 503 before the service is prepared."""
         fingerprint = await store.get_fingerprint(session)
         if self._reference is None or fingerprint != self._fingerprint:
             if not all(fingerprint):
-                raise LookupError("rule book, units, calendar or routing rules are missing")
+                raise Problem(503, "系统还在准备(考核细则或单位目录未到),请稍后再试")
             books = [book.body for book in await state.load_all(session, RuleBookState)]
             units = await state.load_all(session, UnitState)
             calendars = await store.list_calendars(session)
