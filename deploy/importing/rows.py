@@ -9,7 +9,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from deploy.importing.columns import ALIASES, Column, Table
 from deploy.importing.reading import Cell, SheetRow
 from deploy.importing.times import Written, latest, read_time, span
-from services.intake.domain.reports import TEXT_LIMIT, Given, Report, ReportError, check_report
+from services.dispatch.domain.answers import text_problem
+from services.intake.domain.reports import Given, Report, ReportError, check_report
 from services.intake.domain.texts import clean_line, clean_text, unsafe_character
 
 __all__ = ["Answer", "Complaint", "Entry", "Reason", "Refusal", "column_name", "judge", "text_of"]
@@ -204,8 +205,8 @@ class _Judgement:
 
     def _answer_text(self) -> str:
         text = clean_text(self._text(Column.ANSWER))
-        if len(text) > TEXT_LIMIT:
-            self._refuse(Column.ANSWER, f"太长，最多 {TEXT_LIMIT} 个字")
+        if text and (problem := text_problem(text)) is not None:
+            self._refuse(Column.ANSWER, problem)
         return text
 
     def _times(self, *, answered: bool) -> tuple[datetime | None, datetime | None]:
