@@ -17,8 +17,6 @@ BATCH_ROWS = 200
 BATCH_BYTES = 2_000_000  # of JSON; an installation takes 4 MiB
 COMPLAINTS = "/api/imports"
 ANSWERS = "/dispatch/api/answers/import"
-COMPLAINT_COLUMNS: Mapping[str, Column] = {column.value: column for column in Column}
-ANSWER_COLUMNS: Mapping[str, Column] = {**COMPLAINT_COLUMNS, "text": Column.ANSWER}
 
 
 @dataclass(slots=True)
@@ -85,14 +83,13 @@ def _send_complaints(client: Client, table: Table, batch: Sequence[Entry], sent:
         for index, outcome in zip(strange, _post(client, COMPLAINTS, plain), strict=True):
             outcomes[index] = outcome
             sent.unknown_categories += outcome["outcome"] != "refused"
-    return _note(_Names(table, COMPLAINT_COLUMNS), batch, outcomes, sent.complaints, sent.refusals)
+    return _note(table, batch, outcomes, sent.complaints, sent.refusals)
 
 
 def _send_answers(client: Client, table: Table, batch: Sequence[Entry], sent: Sent) -> None:
     answers = [entry.answer for entry in batch if entry.answer]
     if answers:
-        names = _Names(table, ANSWER_COLUMNS)
-        _note(names, batch, _post(client, ANSWERS, answers), sent.answers, sent.refusals)
+        _note(table, batch, _post(client, ANSWERS, answers), sent.answers, sent.refusals)
 
 
 def _post(client: Client, path: str, rows: Sequence[BaseModel]) -> list[dict[str, Any]]:
@@ -108,23 +105,8 @@ def _has_strange_category(outcome: Mapping[str, Any]) -> bool:
     return outcome["outcome"] == "refused" and [one["field"] for one in outcome["reasons"]] == ["category"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Names:
-    """What the file calls the fields of an API."""
-
-    table: Table
-    columns: Mapping[str, Column]
-
-    def reasons(self, outcome: Mapping[str, Any]) -> tuple[Reason, ...]:
-        """An outcome's reasons, in the file's words."""
-        return tuple(Reason(self._name(one["field"]), one["message"]) for one in outcome["reasons"])
-
-    def _name(self, field: str) -> str:
-        return column_name(self.table, self.columns[field]) if field in self.columns else field
-
-
 def _note(
-    names: _Names,
+    table: Table,
     batch: Sequence[Entry],
     outcomes: Sequence[Mapping[str, Any]],
     counts: Counts,
@@ -140,7 +122,18 @@ def _note(
                 counts.already_there += 1
             case _:
                 counts.refused += 1
-                refusals.append(Refusal(entry.row, names.reasons(outcome)))
+                refusals.append(Refusal(entry.row, _reasons(table, outcome)))
                 continue
         taken.append(entry)
     return taken
+
+
+def _reasons(table: Table, outcome: Mapping[str, Any]) -> tuple[Reason, ...]:
+    """Why a row was refused, in the file's words: intake names fields, dispatch speaks of the answer."""
+    if "reasons" not in outcome:
+        return (Reason(column_name(table, Column.ANSWER), outcome["reason"]),)
+    return tuple(Reason(_field_name(table, one["field"]), one["message"]) for one in outcome["reasons"])
+
+
+def _field_name(table: Table, field: str) -> str:
+    return column_name(table, Column(field)) if field in set(Column) else field
