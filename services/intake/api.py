@@ -15,12 +15,13 @@ from services.intake.domain.texts import clean_line
 from services.intake.schemas import (
     IMPORT_ROWS_LIMIT,
     ImportAnswer,
+    ImportProgress,
     ImportRequest,
     ImportRow,
     StaffComplaint,
     TrackedComplaint,
 )
-from services.intake.store.reading import Record, find_record
+from services.intake.store.reading import Record, count_states, find_record
 from services.intake.usecases.imports import import_complaints
 from services.intake.usecases.tracking import staff_view, tracking_view
 from shared.auth import ForbiddenError, Principal, require, signed_in
@@ -70,6 +71,11 @@ def build_router() -> APIRouter:
             already_there=counts["already_there"],
             refused=counts["refused"],
         )
+
+    @router.get("/imports/progress")
+    async def import_progress(source: str, session: SessionDep, _who: Importer) -> ImportProgress:
+        """How far the complaints of a source have come."""
+        return ImportProgress(source=source, states=await count_states(session, source))
 
     @router.get("/complaints/{reference}")
     async def get_complaint(reference: str, session: SessionDep, who: Staff) -> StaffComplaint:

@@ -13,6 +13,7 @@ __all__ = [
     "FieldReason",
     "ImportAnswer",
     "ImportOutcome",
+    "ImportProgress",
     "ImportRequest",
     "ImportRow",
     "RegisterRequest",
@@ -103,6 +104,13 @@ class ImportAnswer(BaseModel):
     accepted: int
     already_there: int
     refused: int
+
+
+class ImportProgress(BaseModel):
+    """How many complaints of a source there are in each state."""
+
+    source: str
+    states: dict[State, int]
 
 
 class TrackedStep(BaseModel):

@@ -17,7 +17,15 @@ from shared.contracts.dispatch import UnitState
 from shared.contracts.envelope import Event
 from shared.state import state_entries
 
-__all__ = ["Imported", "Record", "find_imported", "find_record", "find_tail_match", "has_state"]
+__all__ = [
+    "Imported",
+    "Record",
+    "count_states",
+    "find_imported",
+    "find_record",
+    "find_tail_match",
+    "has_state",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +97,16 @@ async def find_imported(
         (str(complaint.source), str(complaint.external_id)): Imported(complaint, content)
         for complaint, content in rows
     }
+
+
+async def count_states(session: AsyncSession, source: str) -> dict[str, int]:
+    """How many complaints of a source there are in each state."""
+    rows = await session.execute(
+        select(ComplaintRow.state, sa.func.count())
+        .where(col(ComplaintRow.source) == source, col(ComplaintRow.external_id).is_not(None))
+        .group_by(col(ComplaintRow.state))
+    )
+    return {str(state): int(count) for state, count in rows}
 
 
 async def has_state(session: AsyncSession) -> bool:
