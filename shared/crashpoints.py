@@ -1,22 +1,38 @@
 """Named points where a fault test may kill this very process, to hit a window exactly.
 
-Armed by `HUIYING_CRASH_AT=<name>` (first hit) or `<name>:<n>` (n-th hit); otherwise a point does nothing.
+Armed by `HUIYING_CRASH_AT=<name>` (first hit) or `<name>:<n>` (n-th hit) for the life of a process, or, for
+processes that a supervisor starts again, by a file `<name>` in the folder `HUIYING_CRASH_FOLDER`: whoever hits
+the point first removes the file and dies, so it is hit once and a test sees that it was. Otherwise a point
+does nothing.
 """
 
 import os
 import signal
+from pathlib import Path
 
 __all__ = ["crash_point"]
 
 _ARMED, _, _NTH = os.environ.get("HUIYING_CRASH_AT", "").partition(":")
+_FOLDER = os.environ.get("HUIYING_CRASH_FOLDER", "")
 _hits = 0
 
 
 def crash_point(name: str) -> None:
     """Kill this process with SIGKILL if the point is armed and its turn has come."""
-    global _hits  # noqa: PLW0603 - a process has one armed point
-    if name != _ARMED:
-        return
-    _hits += 1
-    if _hits >= int(_NTH or 1):
+    if (_ARMED == name and _is_turn()) or (_FOLDER and _claim(name)):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _is_turn() -> bool:
+    global _hits  # noqa: PLW0603 - a process has one armed point
+    _hits += 1
+    return _hits >= int(_NTH or 1)
+
+
+def _claim(name: str) -> bool:
+    """Take the file that arms the point; only one process gets it."""
+    try:
+        Path(_FOLDER, name).unlink()
+    except OSError:
+        return False
+    return True
