@@ -1,9 +1,11 @@
 """Many rows in one statement: a list of mappings as unnested arrays."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 __all__ = ["insert_rows", "unnested", "update_rows"]
@@ -13,12 +15,17 @@ Rows = Sequence[Mapping[str, Any]]
 
 def unnested(table: sa.Table, names: Sequence[str], rows: Rows) -> sa.Subquery:
     """Return `rows` as a subquery with the columns `names` of `table`, and `ord` from 1 in their order."""
-    arrays = [
-        sa.func.unnest(sa.cast([row[name] for row in rows], sa.ARRAY(table.c[name].type))).label(name)
-        for name in names
-    ]
+    arrays = [_array(table.c[name], [row[name] for row in rows]).label(name) for name in names]
     order = sa.func.generate_series(1, len(rows)).label("ord")
     return sa.select(*arrays, order).subquery()
+
+
+def _array(column: sa.Column[Any], values: list[Any]) -> sa.ColumnElement[Any]:
+    """Unnest one column; JSON travels as text, for a list in an array would be a dimension of it."""
+    if isinstance(column.type, sa.JSON):
+        texts = [json.dumps(value, ensure_ascii=False) for value in values]
+        return sa.cast(sa.func.unnest(sa.cast(texts, sa.ARRAY(sa.Text))), JSONB)
+    return sa.func.unnest(sa.cast(values, sa.ARRAY(column.type)))
 
 
 async def insert_rows(session: AsyncSession, table: sa.Table, rows: Rows) -> None:
