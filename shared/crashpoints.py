@@ -1,9 +1,9 @@
 """Named points where a fault test may kill this very process, to hit a window exactly.
 
-Armed by `HUIYING_CRASH_AT=<name>` (first hit) or `<name>:<n>` (n-th hit) for the life of a process, or, for
-processes that a supervisor starts again, by a file `<name>` in the folder `HUIYING_CRASH_FOLDER`: whoever hits
-the point first removes the file and dies, so it is hit once and a test sees that it was. Otherwise a point
-does nothing.
+Armed by `HUIYING_CRASH_AT=<name>` (first hit) or `<name>:<n>` (n-th hit) for the life of a process. For
+processes that a supervisor starts again, a file `<name>` in the folder `HUIYING_CRASH_FOLDER` arms a point:
+whoever hits it first removes the file and dies, so it is hit once, and a test sees that it was. Otherwise a
+point does nothing.
 """
 
 import os
@@ -19,7 +19,7 @@ _hits = 0
 
 def crash_point(name: str) -> None:
     """Kill this process with SIGKILL if the point is armed and its turn has come."""
-    if (_ARMED == name and _is_turn()) or (_FOLDER and _claim(name)):
+    if (name == _ARMED and _is_turn()) or (_FOLDER and _claim(name)):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
