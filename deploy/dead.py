@@ -7,7 +7,7 @@ from uuid import UUID
 from deploy.client import Client, RefusedError
 from deploy.local.errors import LaunchError
 
-__all__ = ["PREFIXES", "list_letters", "printable", "services_of", "settle", "show_letter"]
+__all__ = ["PREFIXES", "list_letters", "services_of", "settle", "show_letter"]
 
 PREFIXES: Mapping[str, str] = {
     "intake": "",
@@ -16,12 +16,6 @@ PREFIXES: Mapping[str, str] = {
     "notify": "/notify",
 }
 NOT_FOUND = 404
-
-
-def printable(value: object) -> str:
-    """What may be put on a terminal: line ends and tabs stay, other control characters are shown as codes."""
-    text = "" if value is None else str(value)
-    return "".join(one if one.isprintable() or one in "\n\t" else ascii(one)[1:-1] for one in text)
 
 
 def services_of(chosen: str | None) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ from uuid import UUID
 
 import typer
 
+from deploy.terminal import printable
+
 __all__ = ["register"]
 
 LetterId = Annotated[UUID, typer.Argument(metavar="ID", help="死信的 id，见 huiying dead list")]
@@ -33,7 +35,7 @@ def list_(service: Service = None, as_json: AsJson = False, url: Url = LOCAL) ->
     from rich.table import Table  # noqa: PLC0415 - heavy
 
     from deploy.client import connect  # noqa: PLC0415 - heavy
-    from deploy.dead import list_letters, printable, services_of  # noqa: PLC0415 - heavy
+    from deploy.dead import list_letters, services_of  # noqa: PLC0415 - heavy
 
     services = services_of(service)
     with connect(url) as client:
@@ -56,7 +58,7 @@ def list_(service: Service = None, as_json: AsJson = False, url: Url = LOCAL) ->
 def show(letter_id: LetterId, service: Service = None, as_json: AsJson = False, url: Url = LOCAL) -> None:
     """Show one dead letter."""
     from deploy.client import connect  # noqa: PLC0415 - heavy
-    from deploy.dead import printable, services_of, show_letter  # noqa: PLC0415 - heavy
+    from deploy.dead import services_of, show_letter  # noqa: PLC0415 - heavy
 
     services = services_of(service)
     with connect(url) as client:

@@ -1,10 +1,14 @@
 """`huiying import`."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from deploy.local.errors import LaunchError
+from deploy.terminal import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,6 +42,7 @@ def import_file(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="只检查文件，什么也不发送")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="结果以 JSON 输出")] = False,
     url: Annotated[str, typer.Option(envvar="HUIYING_URL", help="系统地址")] = "http://127.0.0.1:8080",
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="等到全部派单、答复全部登记后再结束")] = True,
     source: Annotated[str, typer.Option(help="这些投诉来自哪个系统；编号在同一来源内唯一")] = "message-board",
 ) -> None:
     """Import a file into a running installation."""
@@ -49,7 +54,7 @@ def import_file(
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with console.status("正在读取文件"):
         job = open_job(file, source, SystemClock().now())
-    report = job.rehearse() if dry_run else _carry_out(job, url, console)
+    report = job.rehearse() if dry_run else _carry_out(job, url, console, wait=wait)
     if as_json:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
     else:
@@ -59,15 +64,28 @@ def import_file(
         raise typer.Exit(SOME_REFUSED)
 
 
-def _carry_out(job: "Job", url: str, console: "Console") -> "Report":
+def _carry_out(job: "Job", url: str, console: "Console", *, wait: bool) -> "Report":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
     from deploy.client import connect  # noqa: PLC0415 - heavy
+    from deploy.importing.settling import wait_until_settled  # noqa: PLC0415 - heavy
 
-    columns = (TextColumn("正在导入"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with connect(url) as client, Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=len(job.entries))
-        return job.carry_out(client, lambda count: progress.advance(task, count))
+        total = len(job.entries)
+        sending = progress.add_task("导入", total=total)
+        report = job.carry_out(client, lambda count: progress.advance(sending, count))
+        if not wait:
+            return report
+        settling = progress.add_task("派单", total=total)
+        try:
+            left = wait_until_settled(
+                client, job.entries, lambda left: progress.update(settling, completed=max(0, total - left))
+            )
+        except LaunchError as error:  # all is in, only the waiting failed
+            console.print(f"没能等到处理结束：{error.line()}", markup=False)
+            return report
+        return replace(report, in_progress=left)
 
 
 def _show(report: "Report") -> None:
@@ -88,10 +106,12 @@ def _show(report: "Report") -> None:
 
 def _show_refusals(report: "Report", console: "Console") -> None:
     for refusal in report.refusals[:SHOWN]:
-        console.print(refusal.line(), markup=False)
+        console.print(printable(refusal.line()), markup=False)
     if len(report.refusals) > SHOWN:
         console.print(f"……另有 {len(report.refusals) - SHOWN} 行")
     if report.error_workbook:
         console.print(f"没有导入的行和原因：{report.error_workbook}", markup=False)
+    if report.in_progress:
+        console.print(f"{report.in_progress} 条还在处理，可稍后再看；处理不了的见 huiying dead list")
     if report.unknown_categories:
         console.print(f"{report.unknown_categories} 行的类别不在规则书里，已按内容派单")

@@ -22,6 +22,7 @@ class Report:
     """What an import did, or with `dry_run` would do. Every row read is accepted, already there or refused.
 
     `answers` counts apart; an answer that was refused is listed in the error workbook, its complaint is in.
+    `in_progress` is how many were not assigned or answered yet when the waiting ended, None without waiting.
     """
 
     read: int
@@ -32,6 +33,7 @@ class Report:
     answers: dict[str, int]
     unknown_categories: int
     dry_run: bool
+    in_progress: int | None = None
     refusals: tuple[Refusal, ...] = field(default=(), repr=False)
 
     @property

@@ -107,6 +107,7 @@ def test_a_second_import_of_the_same_file_changes_nothing(
         "answers": {"accepted": total, "already_there": 0, "refused": 0},
         "unknown_categories": 0,
         "dry_run": False,
+        "in_progress": None,
     }
     assert (second.accepted, second.already_there, second.answers["already_there"]) == (0, total, total)
 

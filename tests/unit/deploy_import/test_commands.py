@@ -1,0 +1,238 @@
+"""What the commands print, how they end, and that a person never sees a trace."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from pytest_httpserver import HTTPServer
+from typer.testing import CliRunner, Result
+from werkzeug import Response
+
+from deploy.cli import app
+from deploy.client import TOKEN_VARIABLE
+from deploy.local.errors import LaunchError
+from deploy.terminal import printable
+from tests.support.import_files import HEADER, row, write_workbook
+
+LETTER = {
+    "id": "0192f3c0-0000-7000-8000-000000000001",
+    "topic": "complaint.events",
+    "partition": 3,
+    "offset": 17,
+    "key": None,
+    "seq": None,
+    "reason": "envelope",
+    "detail": "not UTF-8 \x1b[31m",
+    "received_at": "2026-11-23T09:00:00Z",
+    "settled_at": None,
+    "settled_as": None,
+}
+STATEMENT = {
+    "month": "2019-04",
+    "rule_book_version": 1,
+    "units": [
+        {
+            "unit": "维修分公司",
+            "total_fen": -12500,
+            "entries": [
+                {
+                    "case": "HY-1904-000001-X",
+                    "clause": "C-NO-REPLY",
+                    "amount_fen": -12500,
+                    "evidence": ["0192f3c0-0000-7000-8000-000000000002"],
+                    "explanation": "时限 5 个工作日，晚 2 个工作日：125.00 元",
+                }
+            ],
+        },
+        {"unit": "宾馆", "total_fen": 0, "entries": []},
+    ],
+}
+
+
+@pytest.fixture
+def server(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> HTTPServer:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv(TOKEN_VARIABLE, "secret")
+    monkeypatch.setenv("HUIYING_URL", httpserver.url_for("").rstrip("/"))
+    return httpserver
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200"})
+
+
+def said(result: Result) -> str:
+    assert isinstance(result.exception, LaunchError), result
+    return result.exception.line()
+
+
+def offer(server: HTTPServer, path: str, content: Any, method: str = "GET") -> None:
+    server.expect_request(path, method=method).respond_with_json(content)
+
+
+def test_a_dry_run_with_json_prints_one_object_and_sends_nothing(tmp_path: Path) -> None:
+    file = write_workbook(tmp_path / "a.xlsx", [row(1), row(2)])
+
+    result = run("import", str(file), "--dry-run", "--json")
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {
+        "read": 2,
+        "accepted": 2,
+        "already_there": 0,
+        "refused": 0,
+        "error_workbook": None,
+        "answers": {"accepted": 2, "already_there": 0, "refused": 0},
+        "unknown_categories": 0,
+        "dry_run": True,
+        "in_progress": None,
+    }
+
+
+def test_refused_rows_are_named_and_end_with_their_own_exit_code(tmp_path: Path) -> None:
+    file = write_workbook(tmp_path / "a.xlsx", [row(1), row(2, 留言时间="昨天\x07")])
+
+    result = run("import", str(file), "--dry-run")
+
+    assert result.exit_code == 2
+    assert "第 3 行：留言时间：“昨天\\x07”不是有效的时间" in result.stderr
+    assert str(tmp_path / "a.错误.xlsx") in result.stderr
+
+
+def test_an_import_waits_until_all_is_assigned(server: HTTPServer, tmp_path: Path) -> None:
+    accepted = {"rows": [{"external_id": "1", "outcome": "accepted", "reasons": []}]}
+    offer(server, "/api/imports", accepted, "POST")
+    offer(server, "/dispatch/api/answers/import", {"rows": [{"outcome": "accepted"}]}, "POST")
+    offer(server, "/dispatch/api/answers/imported", [])
+    states = iter([{"registered": 1}, {"registered": 0, "answered": 1}])
+    server.expect_request("/api/imports/progress").respond_with_handler(
+        lambda _request: Response(json.dumps({"states": next(states)}))
+    )
+    file = write_workbook(tmp_path / "a.xlsx", [row(1)])
+
+    result = run("import", str(file), "--json")
+
+    assert (result.exit_code, json.loads(result.stdout)["in_progress"]) == (0, 0)
+
+
+def test_a_bad_file_ends_the_command_in_one_line_without_a_trace(tmp_path: Path) -> None:
+    file = write_workbook(tmp_path / "a.xlsx", [row(1)[:4]], header=HEADER[:4])
+    command = [sys.executable, "-m", "deploy.cli", "import", str(file), "--json"]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    found = "留言编号、留言用户、留言主题、留言时间"
+    assert done.stderr == f"错误：缺少列：留言详情。表头（第 1 行）里有：{found}。没有导入任何内容\n"
+
+
+def test_a_statement_with_json_is_the_installations_own(server: HTTPServer) -> None:
+    offer(server, "/assessment/api/statements/2019-04", STATEMENT)
+
+    assert json.loads(run("statement", "--month", "2019-04", "--json").stdout) == STATEMENT
+
+
+def test_a_statement_shows_units_with_their_amounts(server: HTTPServer) -> None:
+    offer(server, "/assessment/api/statements/2019-04", STATEMENT)
+
+    lines = run("statement", "--month", "2019-04").stdout.splitlines()
+
+    assert any("维修分公司" in line and "-125.00 元" in line for line in lines)
+    assert any("宾馆" in line and "0.00 元" in line for line in lines)
+
+
+def test_a_units_statement_shows_clause_amount_arithmetic_and_evidence(server: HTTPServer) -> None:
+    offer(server, "/assessment/api/statements/2019-04", STATEMENT)
+
+    shown = run("statement", "--month", "2019-04", "--unit", "维修分公司").stdout
+
+    for part in ("C-NO-REPLY", "-125.00 元", "晚 2 个工作日", "0192f3c0-0000-7000-8000-000000000002"):
+        assert part in shown
+
+
+def test_an_unknown_unit_is_answered_with_the_choices(server: HTTPServer) -> None:
+    offer(server, "/assessment/api/statements/2019-04", STATEMENT)
+
+    line = said(run("statement", "--month", "2019-04", "--unit", "食堂"))
+
+    assert line == "没有单位“食堂”。可以是：维修分公司、宾馆"
+
+
+@pytest.mark.parametrize("month", ["2019-13", "2019-4", "201904", "四月", "../x"])
+def test_what_is_no_month_is_said_before_anything_is_asked(month: str) -> None:
+    assert "应像 2019-04" in said(run("statement", "--month", month))
+
+
+def test_evidence_can_be_shown(server: HTTPServer) -> None:
+    event_id = "0192f3c0-0000-7000-8000-000000000002"
+    offer(server, f"/assessment/api/evidence/{event_id}", {"event_id": event_id})
+
+    assert json.loads(run("evidence", event_id, "--json").stdout) == {"event_id": event_id}
+
+
+def test_evidence_that_is_none_is_said_so(server: HTTPServer) -> None:
+    server.expect_request(f"/assessment/api/evidence/{UUID(int=1)}").respond_with_json({}, 404)
+
+    assert "没有依据" in said(run("evidence", str(UUID(int=1))))
+
+
+def offer_letters(server: HTTPServer) -> None:
+    for prefix in ("", "/assessment", "/notify"):
+        offer(server, f"{prefix}/api/dead-letters", [])
+        server.expect_request(f"{prefix}/api/dead-letters/{LETTER['id']}").respond_with_json({}, 404)
+    offer(server, "/dispatch/api/dead-letters", [LETTER])
+    whole = LETTER | {"headers": {"ce_type": "x"}, "body": "\x1b]0;x\x07garbage"}
+    offer(server, f"/dispatch/api/dead-letters/{LETTER['id']}", whole)
+
+
+def test_dead_letters_of_all_services_are_listed(server: HTTPServer) -> None:
+    offer_letters(server)
+
+    listed = json.loads(run("dead", "list", "--json").stdout)
+
+    assert [(one["service"], one["id"]) for one in listed] == [("dispatch", LETTER["id"])]
+    assert json.loads(run("dead", "list", "--json", "--service", "notify").stdout) == []
+    assert "没有死信" in run("dead", "list", "--service", "intake").stdout
+
+
+def test_a_dead_letter_cannot_play_tricks_on_the_terminal(server: HTTPServer) -> None:
+    offer_letters(server)
+
+    for command in (["list"], ["show", LETTER["id"]]):
+        shown = run("dead", *map(str, command)).stdout
+        assert "\x1b" not in shown
+        assert "\\x1b" in shown
+
+
+def test_a_dead_letter_is_replayed_or_discarded_where_it_lies(server: HTTPServer) -> None:
+    offer_letters(server)
+    path = f"/dispatch/api/dead-letters/{LETTER['id']}"
+    offer(server, f"{path}/replay", {"state": "replayed"}, "POST")
+    server.expect_request(f"{path}/discard", method="POST", json={"reason": "测试数据"}).respond_with_json(
+        {"state": "discarded"}
+    )
+
+    replayed = json.loads(run("dead", "replay", str(LETTER["id"]), "--json").stdout)
+    discarded = run("dead", "discard", str(LETTER["id"]), "--reason", "测试数据")
+
+    assert replayed == {"service": "dispatch", "id": LETTER["id"], "state": "replayed"}
+    assert discarded.exit_code == 0, discarded
+
+
+def test_a_dead_letter_that_is_none_and_a_service_that_is_none_are_said_so(server: HTTPServer) -> None:
+    offer_letters(server)
+    server.expect_request("/dispatch/api/dead-letters/" + str(UUID(int=1))).respond_with_json({}, 404)
+    for prefix in ("", "/assessment", "/notify"):
+        server.expect_request(f"{prefix}/api/dead-letters/{UUID(int=1)}").respond_with_json({}, 404)
+
+    assert "没有死信" in said(run("dead", "show", str(UUID(int=1))))
+    assert "可以是：intake" in said(run("dead", "list", "--service", "mail"))
+
+
+def test_nothing_is_shown_as_nothing() -> None:
+    assert printable(None) == ""
+    assert printable("一\n\t二") == "一\n\t二"
