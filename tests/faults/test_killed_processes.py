@@ -1,0 +1,60 @@
+"""Processes killed in the middle of an import and of live registrations: nothing is lost, nothing twice."""
+
+import signal
+
+import psutil
+import pytest
+
+from deploy.databases import SERVICES
+from tests.support.trials import PATIENT, Trial
+from tests.support.wait import eventually
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "kafka", "postgres"])
+async def test_a_killed_process_loses_nothing(trial: Trial, name: str) -> None:
+    launched = trial.installation
+    killed = launched.descriptor.pids[name]
+
+    await trial.run(lambda: launched.kill(name))
+
+    assert launched.descriptor.pids[name] != killed
+
+
+async def test_killed_database_sessions_lose_nothing(trial: Trial) -> None:
+    """PostgreSQL throws out every session and recovers when one of its own processes dies."""
+    postmaster = psutil.Process(trial.installation.descriptor.pids["postgres"])
+
+    def hurt() -> None:
+        sessions = [child for child in postmaster.children() if "huiying_" in " ".join(child.cmdline())]
+        assert sessions
+        sessions[0].kill()
+
+    await trial.run(hurt)
+
+    assert trial.installation.descriptor.pids["postgres"] == postmaster.pid
+
+
+async def test_a_killed_launcher_loses_nothing(trial: Trial) -> None:
+    launched = trial.installation
+
+    def hurt() -> None:
+        left_behind = set(launched.descriptor.pids.values())
+        launched.stop(signal.SIGKILL)
+        launched.descriptor_file.unlink()
+        launched.start()
+        assert not left_behind & set(launched.descriptor.pids.values())
+
+    await trial.run(hurt)
+
+
+async def test_a_relay_killed_between_produce_and_mark_has_no_effect_twice(trial: Trial) -> None:
+    launched = trial.installation
+    armed = launched.crash_folder / "relay.after_produce"
+
+    async def hurt() -> None:
+        armed.touch()
+        await eventually(lambda: not armed.exists(), PATIENT)
+
+    await trial.run(hurt)
