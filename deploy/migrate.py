@@ -7,23 +7,29 @@ make them) and `HUIYING_AUDITOR_PASSWORD`.
 
 import asyncio
 import os
-from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
+from services.assessment.seed import seed as seed_rule_book
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy import topics
 from deploy.databases import AUDITOR, SERVICES, database_name, provision
 from deploy.local.errors import LaunchError
+from deploy.local.places import write_private
+from services.dispatch.seed import seed as seed_directory
+from services.dispatch.usecases.accounts import ADMINISTRATOR, SignIn, mint_command_token, seed_people
 from shared import migrations
 from shared.clock import SystemClock
 from shared.database import create_engine, create_sessions, run_unit
 
 __all__ = ["migrate", "migrations_folder"]
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -32,10 +38,18 @@ def migrations_folder(service: str) -> Path:
     return ROOT / "services" / service / "migrations"
 
 
-def migrate(replication: int = 1, say: Callable[[str], None] = print) -> None:
+def migrate(
+    *,
+    replication: int = 1,
+    demo: bool = False,
+    token_file: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
     """Make roles and databases, upgrade the four schemas, create the topics, put in the first data.
 
-    LaunchError names the setting that is missing, the database that does not answer, the topic that is wrong.
+    With `demo` also people for a demonstration; with `token_file` a token for the commands of this machine is
+    written there. LaunchError names the setting that is missing, the database that does not answer, the topic
+    that is wrong.
     """
     urls = {service: _setting(f"{service.upper()}_DATABASE_URL") for service in SERVICES}
     bootstrap = _setting("INTAKE_KAFKA_BOOTSTRAP")
@@ -49,27 +63,46 @@ def migrate(replication: int = 1, say: Callable[[str], None] = print) -> None:
         prefix = os.environ.get("INTAKE_KAFKA_PREFIX", "")
         created = asyncio.run(topics.apply(bootstrap, replication=replication, prefix=prefix))
         say(f"Kafka 主题齐全，新建 {len(created)} 个")
-        for service, url in urls.items():
-            if find_spec(f"services.{service}.seed"):
-                asyncio.run(_seed(service, url))
-                say(f"{database_name(service)} 的基础数据齐全")
+        asyncio.run(_seed(urls, demo, say))
+        if token_file is not None:
+            write_private(token_file, asyncio.run(_in_transaction(urls["dispatch"], _mint)))
     except topics.TopicsError as error:
         raise LaunchError(str(error)) from error
-    except (OSError, asyncpg.PostgresError, ValueError) as error:
+    except (OSError, asyncpg.PostgresError, SQLAlchemyError, ValueError) as error:
         raise LaunchError(f"不能准备数据库（{error}）", "请检查地址、密码与 PostgreSQL 是否在运行") from error
 
 
-async def _seed(service: str, url: str) -> None:
-    """Put in the first data of a service, in one transaction."""
-    seed = import_module(f"services.{service}.seed").seed
+async def _seed(urls: Mapping[str, str], demo: bool, say: Callable[[str], None]) -> None:
+    """Put in the first data of each service, in one transaction each."""
+    clock = SystemClock()
+    await _in_transaction(urls["assessment"], lambda session: seed_rule_book(session, clock))
+    password = _optional("HUIYING_ADMINISTRATOR_PASSWORD") or None
+
+    async def directory(session: AsyncSession) -> list[SignIn]:
+        await seed_directory(session, clock)
+        return await seed_people(session, clock, demo=demo, administrator_password=password)
+
+    made = await _in_transaction(urls["dispatch"], directory)
+    say("单位、日历、考核细则与账号齐全")
+    if password is None:
+        for each in made:
+            if each.account == ADMINISTRATOR:
+                say(f"系统管理员账号 {each.account}，初始密码 {each.password}（只显示这一次）")
+
+
+async def _mint(session: AsyncSession) -> str:
+    return await mint_command_token(session, SystemClock())
+
+
+async def _in_transaction(url: str, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
     engine = create_engine(url)
     try:
-        await run_unit(create_sessions(engine), lambda session: seed(session, SystemClock()))
+        return await run_unit(create_sessions(engine), work)
     finally:
         await engine.dispose()
 
 
-def _passwords(urls: dict[str, str]) -> dict[str, str]:
+def _passwords(urls: Mapping[str, str]) -> dict[str, str]:
     found = {database_name(service): unquote(urlsplit(url).password or "") for service, url in urls.items()}
     return {**found, AUDITOR: _setting("HUIYING_AUDITOR_PASSWORD")}
 

@@ -7,13 +7,17 @@ end.
 import json
 import re
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploy.local.errors import LaunchError
 from deploy.local.places import make_folder, state_home, write_private
+from shared.clock import SystemClock
 
-__all__ = ["Descriptor", "find_descriptor", "remove_descriptor", "write_descriptor"]
+__all__ = ["Descriptor", "find_descriptor", "is_token_fresh", "remove_descriptor", "write_descriptor"]
+
+RENEW_AFTER = timedelta(days=15)  # half of what a command token lives
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,13 @@ def find_descriptor(url: str) -> Descriptor | None:
         return Descriptor(**json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise LaunchError(f"不能读取 {file}", "请重新运行 huiying up") from error
+
+
+def is_token_fresh(token_file: Path) -> bool:
+    """Whether the kept token still lives for a good while."""
+    if not token_file.exists():
+        return False
+    return SystemClock().now().timestamp() - token_file.stat().st_mtime < RENEW_AFTER.total_seconds()
 
 
 def remove_descriptor(url: str) -> None:

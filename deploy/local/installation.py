@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 import psutil
@@ -23,13 +24,22 @@ from deploy.local.errors import LaunchError
 from deploy.local.kafka import new_cluster_id
 from deploy.local.places import free_ports, make_folder, port_is_free, write_private
 
-__all__ = ["Installation", "open_installation", "reclaim", "record_running"]
+__all__ = ["Demonstration", "Installation", "open_installation", "reclaim", "record_running"]
 
 PORTS = ("kafka", "kafka_controller", "postgres", *SERVICES)
 FILE = "installation.json"
 RUNNING = "running.json"
 STORES = {"kafka": signal.SIGTERM, "postgres": signal.SIGINT}
 RECLAIM_LIMIT = 20.0  # seconds an orphan has to end by itself
+
+
+class Demonstration(StrEnum):
+    """Whether demonstration data belong to an installation, decided at its first start."""
+
+    UNDECIDED = "undecided"
+    WANTED = "wanted"
+    LOADED = "loaded"
+    DECLINED = "declined"
 
 
 @dataclass(slots=True)
@@ -43,7 +53,8 @@ class Installation:
     role_passwords: dict[str, str]
     ports: dict[str, int]
     migrated: dict[str, str] = field(default_factory=dict)
-    demonstration: str = "none"  # none | loading | loaded
+    administrator_password: str = ""
+    demonstration: Demonstration = Demonstration.UNDECIDED
 
     def save(self) -> None:
         """Write it, whole or not at all."""
@@ -79,8 +90,9 @@ def _load(data_dir: Path) -> Installation:
         return _create(data_dir)
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
+        content["demonstration"] = Demonstration(content["demonstration"])
         return Installation(data_dir=data_dir, **content)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise LaunchError(
             f"不能读取 {file}（{error}）", "请恢复备份，或用 --data-dir 另选一个文件夹"
         ) from error
@@ -99,6 +111,7 @@ def _create(data_dir: Path) -> Installation:
         postgres_password=secrets.token_urlsafe(24),
         role_passwords={role: secrets.token_urlsafe(24) for role in ROLES},
         ports={},
+        administrator_password=secrets.token_urlsafe(12),
     )
     made.save()
     return made

@@ -13,6 +13,7 @@ from deploy.local.errors import LaunchError
 
 __all__ = [
     "cache_home",
+    "check_port",
     "exclusive",
     "free_ports",
     "make_folder",
@@ -53,13 +54,14 @@ def make_folder(folder: Path, mode: int = 0o700) -> Path:
     return folder
 
 
-def write_private(file: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON that only this user may read, whole or not at all."""
+def write_private(file: Path, content: str | Mapping[str, Any]) -> None:
+    """Write text, or JSON, that only this user may read, whole or not at all."""
+    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, indent=2)
     fresh = file.with_name(f"{file.name}.new")
     try:
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as output:
-            json.dump(content, output, ensure_ascii=False, indent=2)
+            output.write(text)
             output.flush()
             os.fsync(output.fileno())
         fresh.replace(file)
@@ -88,12 +90,24 @@ def free_ports(count: int) -> list[int]:
             each.close()
 
 
-def port_is_free(port: int) -> bool:
-    """Whether a server could listen on this loopback port now (a port in TIME_WAIT counts as free)."""
+def check_port(port: int) -> None:
+    """Return if a server of ours could listen on this loopback port now; else LaunchError."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-        return True
+        except PermissionError as error:
+            raise LaunchError(f"没有权限使用端口 {port}", "请用 --port 换一个 1024 以上的端口") from error
+        except OSError as error:
+            raise LaunchError(
+                f"端口 {port} 已被别的程序占用", "请停止那个程序，或用 --port 换一个端口"
+            ) from error
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server of ours could listen on this loopback port now."""
+    try:
+        check_port(port)
+    except LaunchError:
+        return False
+    return True

@@ -13,6 +13,7 @@ __all__ = ["Supervisor"]
 
 LOOK_EVERY = 0.2  # seconds
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a restart; doubled each time
+HOUR = 3600.0
 STEADY = 30.0  # seconds of life after which a child counts as well again
 
 
@@ -28,8 +29,8 @@ class _Watched:
 class Supervisor:
     """The children of one installation.
 
-    `record` is told the identities of all living children after every change; `say` gets one Chinese line per
-    event a person should see.
+    `record` is told the identities of all living children after every change; `say` gets one Chinese line
+    per event a person should see.
     """
 
     record: Callable[[Mapping[str, ProcessIdentity]], None]
@@ -54,9 +55,13 @@ class Supervisor:
         found = {name: each.child.identity() for name, each in self._watched.items()}
         return {name: identity for name, identity in found.items() if identity is not None}
 
-    def watch(self) -> None:
-        """Restart children that end, with growing pauses, until `stopping` is set."""
+    def watch(self, chore: Callable[[], None]) -> None:
+        """Restart children that end, pausing longer each time, until `stopping`; do `chore` hourly."""
+        next_chore = time.monotonic() + HOUR
         while not self.stopping.wait(LOOK_EVERY):
+            if time.monotonic() > next_chore:
+                next_chore = time.monotonic() + HOUR
+                chore()
             changed = [self._look_after(each) for each in self._watched.values()]
             if any(changed):
                 self.record(self.identities())

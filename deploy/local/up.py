@@ -1,7 +1,6 @@
 """What `huiying up` does: start everything in order, keep it running, stop it in order."""
 
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +14,11 @@ from rich.console import Console
 from deploy.databases import AUDITOR, SERVICES
 from deploy.local import freshness
 from deploy.local.children import Child, ProcessIdentity
-from deploy.local.descriptor import Descriptor, remove_descriptor, write_descriptor
+from deploy.local.descriptor import Descriptor, is_token_fresh, remove_descriptor, write_descriptor
 from deploy.local.errors import LaunchError
 from deploy.local.forkserver import ForkServer
 from deploy.local.installation import (
+    Demonstration,
     Installation,
     choose_ports,
     open_installation,
@@ -26,7 +26,7 @@ from deploy.local.installation import (
     record_running,
 )
 from deploy.local.kafka import Kafka
-from deploy.local.places import port_is_free
+from deploy.local.places import check_port
 from deploy.local.postgres import Postgres, postgres_folder
 from deploy.local.report import show
 from deploy.local.services import (
@@ -69,6 +69,7 @@ class _Run:
         self.console = Console(highlight=False)
         self.logs = installation.folder("logs")
         self.supervisor = Supervisor(record=self._record, say=self.say)
+        self.token_file = installation.data_dir / "token"
         self.descriptor: Descriptor | None = None
         self.forks = ForkServer(self.logs / "forkserver.log") if sys.platform == "linux" else None
 
@@ -83,21 +84,26 @@ class _Run:
         if left_behind:
             names = "、".join(LABELS[name] for name in left_behind)
             self.say(f"上次没有正常停止，已收回遗留的进程：{names}")
-        if not port_is_free(self.launch.port):
-            raise LaunchError(
-                f"端口 {self.launch.port} 已被别的程序占用", "请停止那个程序，或用 --port 换一个端口"
-            )
+        check_port(self.launch.port)
         choose_ports(self.installation)
+        self._decide_on_demonstration()
         addresses = Addresses(self.installation, self.launch.port)
         try:
             self._start(addresses)
             self._describe(addresses)
+            self._demonstrate(addresses)
             show(self.console, self.installation, addresses)
-            self.supervisor.watch()
+            self.supervisor.watch(lambda: self._renew_token(addresses))
         except _StoppedError:
             self.say("已取消启动")
         finally:
             self._stop(addresses)
+
+    def _decide_on_demonstration(self) -> None:
+        if self.installation.demonstration is Demonstration.UNDECIDED:
+            wanted = self.launch.demo
+            self.installation.demonstration = Demonstration.WANTED if wanted else Demonstration.DECLINED
+            self.installation.save()
 
     def _start(self, addresses: Addresses) -> None:
         services = {
@@ -105,9 +111,9 @@ class _Run:
         }
         with self.console.status("正在启动 PostgreSQL 和 Kafka（第一次需要下载，约半分钟）"):
             self._start_stores(addresses, services)
-        if not freshness.is_current(self.installation, addresses):
+        if not self._is_prepared(addresses):
             with self.console.status("正在准备数据库和主题"):
-                self._migrate(addresses)
+                self._prepare(addresses)
         with self.console.status("正在启动四个服务和网关"):
             self._start_all(services)
             front = gateway(addresses, self.installation.folder("gateway"), self.logs / "gateway.log")
@@ -121,7 +127,7 @@ class _Run:
 
         def start_postgres() -> None:
             self._start_one(postgres.child(self.logs / "postgres.log"), postgres.wait_until_ready)
-            if freshness.is_current(self.installation, addresses):
+            if self._is_prepared(addresses):
                 self._start_all(services)
 
         self._together(
@@ -159,23 +165,59 @@ class _Run:
                 raise
             raise LaunchError(f"{error}（{child.last_lines(1)[:300]}）", f"详见日志 {child.log}") from error
 
-    def _migrate(self, addresses: Addresses) -> None:
-        environment = {
-            **own_environment(()),
-            **addresses.environment(),
+    def _is_prepared(self, addresses: Addresses) -> bool:
+        return is_token_fresh(self.token_file) and freshness.is_current(self.installation, addresses)
+
+    def _prepare(self, addresses: Addresses) -> None:
+        """Migrate, put in the first data and get a token for the commands of this machine."""
+        extra = {
             "HUIYING_ADMIN_DATABASE_URL": self._postgres().admin_url,
             "HUIYING_AUDITOR_PASSWORD": self.installation.role_passwords[AUDITOR],
+            "HUIYING_ADMINISTRATOR_PASSWORD": self.installation.administrator_password,
         }
-        self._check_not_stopping()
-        command = [sys.executable, "-m", "deploy.cli", "migrate"]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
-        log = self.logs / "migrate.log"
-        log.write_bytes(done.stdout + done.stderr)
-        if done.returncode != 0:
-            self._check_not_stopping()
-            detail = (done.stderr.decode(errors="replace").strip().splitlines() or ["?"])[-1]
-            raise LaunchError(f"数据库准备失败（{detail[:300]}）", f"详见日志 {log}")
+        demo = [] if self.installation.demonstration is Demonstration.DECLINED else ["--demo"]
+        self._command(addresses, "migrate", "--token-file", str(self.token_file), *demo, **extra)
         freshness.remember(self.installation, addresses)
+
+    def _renew_token(self, addresses: Addresses) -> None:
+        """Replace a token that would end soon, in an installation that runs for weeks."""
+        if is_token_fresh(self.token_file):
+            return
+        try:
+            self._prepare(addresses)
+            self._describe(addresses)
+        except LaunchError as error:
+            self.say(error.line())
+
+    def _demonstrate(self, addresses: Addresses) -> None:
+        """Load demonstration data on the first start; without them everything works too."""
+        if not self.launch.demo or self.installation.demonstration is not Demonstration.WANTED:
+            return
+        try:
+            with self.console.status("正在放入演示数据"):
+                self._command(addresses, "demo")
+        except LaunchError as error:
+            self.say(f"没有放入演示数据：{error.line()}")
+            return
+        self.installation.demonstration = Demonstration.LOADED
+        self.installation.save()
+
+    def _command(self, addresses: Addresses, name: str, *arguments: str, **environment: str) -> None:
+        """Run a command of `huiying` for this installation. LaunchError with its last line if it fails."""
+        self._check_not_stopping()
+        child = Child(
+            name,
+            name,
+            [sys.executable, "-m", "deploy.cli", name, *arguments],
+            self.logs / f"{name}.log",
+            env={**own_environment(()), **addresses.environment(), **environment},
+            cwd=ROOT,
+        )
+        child.start()
+        code = child.process.wait() if child.process else 1
+        if code != 0:
+            self._check_not_stopping()
+            raise LaunchError(child.last_lines(1)[:300].removeprefix("错误："), f"详见日志 {child.log}")
 
     def _together(self, *works: Callable[[], Any]) -> None:
         """Do all at once; wait for all; raise the first failure."""
@@ -207,7 +249,7 @@ class _Run:
             kafka=addresses.kafka,
             services=addresses.services,
             pids={},
-            token="",
+            token=self.token_file.read_text(encoding="utf-8"),
         )
         self._record(self.supervisor.identities())
 

@@ -104,16 +104,18 @@ async def mint_command_token(session: AsyncSession, clock: Clock) -> str:
     return mint(key, person.id, token_id=token_id, now=clock.now(), life=COMMAND_TOKEN_LIFE)
 
 
-async def seed_people(session: AsyncSession, clock: Clock, *, demo: bool) -> list[SignIn]:
+async def seed_people(
+    session: AsyncSession, clock: Clock, *, demo: bool, administrator_password: str | None = None
+) -> list[SignIn]:
     """Make the signing key and the first accounts where they are missing; needs the units to be seeded.
 
-    Always one administrator with a random password; with `demo` also people of every unit and of the company,
-    all with DEMO_PASSWORD. Returns only what this call made: passwords are kept nowhere.
+    Always one administrator, with the given password or a random one; with `demo` also people of every unit
+    and of the company, all with DEMO_PASSWORD. Returns only what this call made: passwords are kept nowhere.
     """
     await store.lock_accounts(session)
     await signing_key(session, clock)
     first = NewPerson(ADMINISTRATOR, "系统管理员", Role.ADMINISTRATOR, unit=None)
-    wanted = [(first, secrets.token_urlsafe(12))]
+    wanted = [(first, administrator_password or secrets.token_urlsafe(12))]
     if demo:
         units = await state.load_all(session, UnitState)
         wanted += [(new, DEMO_PASSWORD) for new in _demo_people(units)]
