@@ -6,7 +6,6 @@ from fastapi import APIRouter
 
 from services.dispatch.api import accounts, answers, cases, feed
 from services.dispatch.feed import CardMaker, Hub
-from services.dispatch.labels import LabelsSource
 from services.dispatch.scheduler import deadline_scheduler
 from services.dispatch.settings import DispatchSettings
 from services.dispatch.stream import build_router
@@ -44,11 +43,9 @@ def create_app(settings: DispatchSettings, clock: Clock = SystemClock()) -> Edge
     )
     pages = Pages(HERE, now=clock.now, prefix=PREFIX)
     app, edge = create_http(runtime, title="Huiying dispatch", prefix=PREFIX, clock=clock, pages=pages)
-    labels = LabelsSource(runtime.sessions)
     app.state.knowledge = knowledge
     app.state.feed = hub
-    app.state.labels = labels
-    app.state.cards = CardMaker(pages, labels, clock)
+    app.state.cards = CardMaker(pages, knowledge, clock)
     app.state.sign_in_desk = SignInDesk(runtime.sessions, clock)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)

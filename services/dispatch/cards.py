@@ -1,15 +1,16 @@
 """How a case of the queue looks on a page, and which cases belong on which list."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from services.dispatch.domain.assignment import State, offered
+from services.dispatch.domain.assignment import ACTION_NAMES, STATE_NAMES, Action, State, offered
 from services.dispatch.domain.standards import ClockKind
-from services.dispatch.labels import CLOCK_NAMES, Labels, action_name, state_name
 from services.dispatch.store.feed_reading import COUNT_LIMIT, OPEN_STATES, Task
+from services.dispatch.usecases.reference import Reference
+from services.dispatch.usecases.view import CLOCK_NAMES
 
-__all__ = ["FILTERS", "belongs", "counts_shown", "minutes_left", "task_card"]
+__all__ = ["FILTERS", "action_buttons", "belongs", "counts_shown", "minutes_left", "task_card"]
 
 FILTERS: Final[Mapping[str, tuple[str, ...]]] = {
     "open": OPEN_STATES,
@@ -23,25 +24,24 @@ FILTERS: Final[Mapping[str, tuple[str, ...]]] = {
 _SUMMARY = 80
 
 
-def task_card(task: Task, labels: Labels, now: datetime, *, acting: bool) -> dict[str, Any]:
+def task_card(task: Task, reference: Reference, now: datetime, *, acting: bool) -> dict[str, Any]:
     """Return what `_task.html` shows of a case; actions only for those who may take them."""
-    running = {ClockKind(kind): due_at for kind, due_at in task.running.items()}
-    actions = offered(State(task.state), running) if acting else ()
     due_at = task.next_due_at
+    category = reference.category(task.category)
     return {
         "complaint_id": task.complaint_id,
         "number": task.number,
-        "category_name": labels.category(task.category),
+        "category_name": category.name if category else task.category,
         "location": task.location,
         "summary": _summary(task),
         "urgency": task.urgency,
         "state": task.state,
-        "state_name": state_name(task.state),
-        "next_clock_name": CLOCK_NAMES[task.next_clock] if task.next_clock else "",
+        "state_name": STATE_NAMES[State(task.state)],
+        "next_clock_name": CLOCK_NAMES[ClockKind(task.next_clock)] if task.next_clock else "",
         "due_at": due_at,
         "minutes_left": 0 if due_at is None else minutes_left(due_at, now),
         "overdue": due_at is not None and due_at < now,
-        "actions": [{"code": action.value, "name": action_name(action)} for action in actions],
+        "actions": action_buttons(_offered(task)) if acting else [],
     }
 
 
@@ -73,6 +73,18 @@ def counts_shown(numbers: Mapping[str, int]) -> dict[str, int | str]:
 def minutes_left(due_at: datetime, now: datetime) -> int:
     """Whole minutes from `now` to `due_at`, towards zero; negative when it is past."""
     return int((due_at - now) / timedelta(minutes=1))
+
+
+def action_buttons(actions: Iterable[Action]) -> list[dict[str, str]]:
+    """Codes and names of actions, as the templates take them."""
+    return [{"code": action.value, "name": ACTION_NAMES[action]} for action in actions]
+
+
+def _offered(task: Task) -> tuple[Action, ...]:
+    if task.origin != "live":  # imported history owes nothing but its answer
+        return (Action.ANSWER,) if task.open else ()
+    running = {ClockKind(kind): due_at for kind, due_at in task.running.items()}
+    return offered(State(task.state), running)
 
 
 def _summary(task: Task) -> str:

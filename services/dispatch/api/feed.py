@@ -4,15 +4,15 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request
-from fastapi.sse import EventSourceResponse
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel
 
 from services.dispatch.domain.access import may_see
 from services.dispatch.feed import FeedResponse, UnitFeedView, change_json, decode_cursor
-from services.dispatch.labels import LabelsSource
 from services.dispatch.store.feed_reading import list_changes
+from shared import state
 from shared.auth import ForbiddenError, Principal, signed_in
+from shared.contracts.dispatch import UnitState
 from shared.database import SessionDep
 from shared.problems import FieldProblem, Problem
 
@@ -55,15 +55,14 @@ class FeedPage(BaseModel):
     more: bool
 
 
-async def feed_unit(request: Request, who: SignedInPerson, unit: str | None = None) -> str:
+async def feed_unit(session: SessionDep, who: SignedInPerson, unit: str | None = None) -> str:
     """The unit whose feed is asked for: one's own, or the one named by those who see all."""
-    labels: LabelsSource = request.app.state.labels
     asked = unit or who.unit
     if asked is None:
         raise Problem(422, "请指明单位", fields=[FieldProblem("unit", "请指明单位")])
     if not may_see(who.role, who.unit, asked):
         raise ForbiddenError("只能查看本单位的任务")
-    if asked not in (await labels.get()).units:
+    if await state.find(session, UnitState, f"unit:{asked}") is None:
         raise Problem(404, "没有这个单位")
     return asked
 
@@ -91,7 +90,7 @@ async def read(
     )
 
 
-@router.get("/stream", response_class=EventSourceResponse)
+@router.get("/stream", response_class=Response, responses={200: {"content": {FeedResponse.media_type: {}}}})
 async def stream(
     request: Request,
     unit: FeedUnit,

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.dispatch.cards import belongs, counts_shown, task_card
 from services.dispatch.feed.hub import Frame
-from services.dispatch.labels import Labels, LabelsSource
 from services.dispatch.store.feed_reading import Change, Task, count_tasks
+from services.dispatch.usecases.reference import Knowledge, Reference
 from shared.clock import Clock
 from shared.pages import Pages
 
@@ -86,22 +86,18 @@ def _event(item: Mapping[str, Any]) -> bytes:
 class CardMaker:
     """Renders cards and counts, each once, however many lists show them."""
 
-    def __init__(self, pages: Pages, labels: LabelsSource, clock: Clock) -> None:
+    def __init__(self, pages: Pages, knowledge: Knowledge, clock: Clock) -> None:
         self._pages = pages
-        self._labels = labels
+        self.knowledge = knowledge
         self.clock = clock
         self._cards: dict[tuple[str, int, bool], str] = {}
         self._counts: tuple[object, dict[str, int | str]] = (None, {})
 
-    async def labels(self) -> Labels:
-        """Names by code."""
-        return await self._labels.get()
-
-    def card(self, change: Change, labels: Labels, *, acting: bool) -> str:
+    def card(self, change: Change, reference: Reference, *, acting: bool) -> str:
         """The fragment that puts a changed case in its place on a list."""
         key = (change.unit, change.position, acting)
         if key not in self._cards:
-            card = task_card(change.task, labels, self.clock.now(), acting=acting)
+            card = task_card(change.task, reference, self.clock.now(), acting=acting)
             self._cards[key] = self._pages.fragment("_task_change.html", task=card)
             if len(self._cards) > _KEPT_CARDS:
                 del self._cards[next(iter(self._cards))]
@@ -138,7 +134,7 @@ class TaskListView:
         """One event per changed case, the last with the numbers; its id is the cursor of all units."""
         if not changes:
             return []
-        labels = await self.maker.labels()
+        reference = await self.maker.knowledge.get(session)
         now = self.maker.clock.now()
         latest: dict[UUID, Change] = {}
         for change in changes:
@@ -148,15 +144,15 @@ class TaskListView:
         frames = []
         for number, change in enumerate(latest.values(), start=1):
             cursor[change.unit] = change.position
-            html = self._fragment(change, labels, now)
+            html = self._fragment(change, reference, now)
             if number == len(latest):
                 html += await self.maker.counts(session, self, changes)
             data = format_sse_event(data_str=html, id=encode_cursor(cursor))
             frames.append(Frame(change.unit, change.position, data))
         return frames
 
-    def _fragment(self, change: Change, labels: Labels, now: datetime) -> str:
+    def _fragment(self, change: Change, reference: Reference, now: datetime) -> str:
         task: Task = change.task
         if task.unit in self.units and belongs(task, self.filter_code, now):
-            return self.maker.card(change, labels, acting=self.acting)
+            return self.maker.card(change, reference, acting=self.acting)
         return self.maker.gone(task.complaint_id)

@@ -32,7 +32,7 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 _NO_CASE = UUID(int=0)
 
 _TASK_COLUMNS = """
-    c.complaint_id, c.number, c.unit, c.category, c.urgency, c.state, c.open, c.registered_at,
+    c.complaint_id, c.number, c.origin, c.unit, c.category, c.urgency, c.state, c.open, c.registered_at,
     c.next_clock, c.next_due_at, coalesce(k.subject, '') AS subject, coalesce(k.text, '') AS text,
     coalesce(k.location, '') AS location,
     (SELECT json_object_agg(kind, due_at) FROM deadlines d
@@ -47,6 +47,7 @@ class Task:
 
     complaint_id: UUID
     number: str
+    origin: str
     unit: str
     category: str | None
     urgency: str

@@ -32,7 +32,7 @@ class Reference:
     calendars: Mapping[int, WorkCalendar]
     routing: RoutingTable
     units: Mapping[str, str]
-    """Names by code."""
+    """Names by code, in the company's order."""
     office: str
 
     def book_at(self, at: datetime) -> StandardBook:
@@ -89,6 +89,6 @@ def _read(
         further_workdays={int(body["version"]): further_workdays_cap(body) for body in bodies},
         calendars={calendar.version: calendar for calendar in compiled},
         routing=read_routing(routing),
-        units={unit.code: unit.name for unit in units},
+        units={unit.code: unit.name for unit in sorted(units, key=lambda one: one.position)},
         office=next(unit.code for unit in units if unit.office),
     )
