@@ -5,7 +5,9 @@ import contextlib
 import email
 import smtplib
 import ssl
+from email.header import Header
 
+from apprise.common import NotifyFormat
 from apprise.plugins.email import NotifyEmail
 
 from services.notify.addresses import target_of
@@ -16,6 +18,7 @@ from shared.crashpoints import crash_point
 
 __all__ = ["send_mail"]
 
+BROKEN = "与邮件服务器的连接中途断开"
 _STEP_SECONDS = 10.0
 _SSL, _STARTTLS = "ssl", "starttls"
 
@@ -30,16 +33,18 @@ async def send_mail(plugin: NotifyEmail, message: Message, egress: Egress) -> Re
 def _deliver(plugin: NotifyEmail, message: Message) -> Report:
     try:
         session = _connect(plugin)
-    except (OSError, smtplib.SMTPException, RuntimeError) as error:
+    except (OSError, RuntimeError) as error:
         return Report(Outcome.REFUSED, f"连接不上邮件服务器{_code(error)}")
     crash_point("notify.after_connect")
     try:
         session.sendmail(str(plugin.from_addr[1]), [plugin.targets[0][1]], _compose(plugin, message))
         crash_point("notify.after_remote_accept")
-    except (smtplib.SMTPServerDisconnected, OSError):
-        return Report(Outcome.LOST, "与邮件服务器的连接中途断开")
-    except smtplib.SMTPException as error:
+    except smtplib.SMTPServerDisconnected:
+        return Report(Outcome.LOST, BROKEN)
+    except smtplib.SMTPException as error:  # an OSError too, but one the server spoke
         return Report(Outcome.REFUSED, f"邮件服务器拒收{_code(error)}")
+    except OSError:
+        return Report(Outcome.LOST, BROKEN)
     finally:
         with contextlib.suppress(OSError, smtplib.SMTPException):
             session.quit()
@@ -59,17 +64,19 @@ def _connect(plugin: NotifyEmail) -> smtplib.SMTP:
             session.starttls(context=context)
         if plugin.user and plugin.password:
             session.login(plugin.user, plugin.password)
+        session.ehlo_or_helo_if_needed()
     except BaseException:
         session.close()
         raise
     return session
 
 
-def _compose(plugin: NotifyEmail, message: Message) -> bytes:
-    """The mail as Apprise builds it, under our own Message-ID."""
+def _compose(plugin: NotifyEmail, message: Message) -> str:
+    """The mail as Apprise builds it, all ASCII, under our own Message-ID and a subject in lawful lengths."""
     (built,) = plugin.prepare_emails(
         subject=message.title,
         body=message.body,
+        notify_format=NotifyFormat.TEXT,
         from_addr=plugin.from_addr,
         to=plugin.targets,
         reply_to=plugin.reply_to,
@@ -80,7 +87,8 @@ def _compose(plugin: NotifyEmail, message: Message) -> bytes:
     mail = email.message_from_string(built.body)
     domain = str(plugin.from_addr[1]).partition("@")[2]
     mail.replace_header("Message-ID", f"<{message.key}@{domain}>")
-    return mail.as_bytes()
+    mail.replace_header("Subject", Header(message.title, "utf-8").encode())
+    return mail.as_string()
 
 
 def _code(error: Exception) -> str:

@@ -1,0 +1,114 @@
+"""One attempt against real receivers: what arrives, and what we know of it afterwards."""
+
+from ipaddress import ip_network
+
+import pytest
+
+from services.notify.addresses import parse
+from services.notify.domain import Outcome
+from services.notify.egress import Egress
+from services.notify.transports import Message, Report, Transports
+from tests.support.sinks import mailbox, raw_sink, web_hook
+
+MESSAGE = Message("0192-key", "【新任务】HY-1 维修分公司", "任务 HY-1 已派给维修分公司。\n查看：http://h/1")
+HERE = Egress([ip_network("127.0.0.0/8")])
+TOKEN = "a1b2c3d4e5f6a7b8c9d0"
+
+
+async def attempt(url: str, egress: Egress = HERE) -> Report:
+    transports = Transports.create(egress)
+    try:
+        return await transports.send(url, MESSAGE)
+    finally:
+        await transports.client.aclose()
+
+
+async def test_a_mail_arrives_readable_under_the_same_message_id_each_time() -> None:
+    with mailbox() as box:
+        first, second = await attempt(box.address()), await attempt(box.address())
+
+        assert first == second == Report(Outcome.ACCEPTED)
+        assert box.subjects() == [MESSAGE.title] * 2
+        assert [mail.get_all("Message-ID") for mail in box.mails] == [["<0192-key@example.com>"]] * 2
+        assert box.texts() == [MESSAGE.body] * 2
+
+
+async def test_a_long_mail_keeps_to_the_length_of_lines() -> None:
+    with mailbox() as box:
+        long = Message("k", "长" * 200, "很长的一行" * 400 + "\n.\n末行")
+        transports = Transports.create(HERE)
+        assert await transports.send(box.address(), long) == Report(Outcome.ACCEPTED)
+        await transports.client.aclose()
+
+        assert box.texts() == [long.body]
+        assert box.subjects() == [long.title]
+
+
+async def test_a_mail_the_server_refuses_is_refused_with_its_code() -> None:
+    with mailbox() as box:
+        box.replies = ["554 no", "451 later"]
+
+        assert await attempt(box.address()) == Report(Outcome.REFUSED, "邮件服务器拒收（554）")
+        assert await attempt(box.address()) == Report(Outcome.REFUSED, "邮件服务器拒收（451）")
+        assert box.mails == []
+
+
+async def test_a_mail_server_that_is_away_or_no_mail_server_is_a_refusal() -> None:
+    with mailbox() as box:
+        gone = box.address()
+    assert (await attempt(gone)).outcome is Outcome.REFUSED
+
+    async with raw_sink(b"220 hello\r\n") as (port, _):
+        url = f"mailto://127.0.0.1:{port}/?from=a@example.com&to=b@example.com&mode=insecure"
+        assert (await attempt(url)).outcome is Outcome.REFUSED
+
+
+@pytest.mark.parametrize("schema", ["json", "form"])
+async def test_a_web_hook_gets_title_text_and_an_idempotency_key(schema: str) -> None:
+    with web_hook() as hook:
+        url = hook.address(schema) + "?+X-Token=t&:kind=alert"
+        assert await attempt(url) == Report(Outcome.ACCEPTED)
+
+        (headers, body) = hook.requests[0]
+        assert (body["title"], body["message"], body["kind"]) == (MESSAGE.title, MESSAGE.body, "alert")
+        assert (headers["Idempotency-Key"], headers["X-Token"]) == ("0192-key", "t")
+        assert headers["Host"] == f"127.0.0.1:{hook.server.port}"
+
+
+@pytest.mark.parametrize("status", [301, 400, 404, 429, 500, 503])
+async def test_a_web_hook_that_answers_an_error_or_elsewhere_refuses(status: int) -> None:
+    with web_hook() as hook:
+        hook.replies = [(status, {})]
+
+        assert await attempt(hook.address()) == Report(Outcome.REFUSED, f"对方返回 HTTP {status}")
+        assert len(hook.requests) == 1
+
+
+async def test_a_web_hook_that_hangs_up_may_have_got_it() -> None:
+    async with raw_sink() as (port, seen):
+        report = await attempt(f"json://127.0.0.1:{port}/")
+
+        assert report == Report(Outcome.LOST, "请求已发出，没有收到答复")
+        assert len(seen) == 1
+
+
+async def test_a_robot_that_answers_200_with_an_error_code_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    with web_hook() as hook:
+        plugin = type(parse(f"dingtalk://{TOKEN}"))
+        here = f"http://127.0.0.1:{hook.server.port}/hook?access_token={{token}}"
+        monkeypatch.setattr(plugin, "notify_url", here)
+        hook.replies = [(200, {"errcode": 0}), (200, {"errcode": 130101}), (200, "what")]
+
+        assert await attempt(f"dingtalk://geheim@{TOKEN}") == Report(Outcome.ACCEPTED)
+        assert await attempt(f"dingtalk://{TOKEN}") == Report(Outcome.REFUSED, "对方返回错误 130101")
+        assert (await attempt(f"dingtalk://{TOKEN}")).outcome is Outcome.LOST
+        assert hook.requests[0][1]["text"]["content"] == f"{MESSAGE.title}\n{MESSAGE.body}"
+
+
+async def test_nothing_is_sent_where_nothing_may_go() -> None:
+    with web_hook() as hook, mailbox() as box:
+        for url in (hook.address(), box.address()):
+            report = await attempt(url, Egress(()))
+            assert report == Report(Outcome.REFUSED, "这个地址在内部网络，未列入允许的范围")
+        assert hook.requests == []
+        assert box.mails == []
