@@ -5,6 +5,7 @@ classes (which halves its start), and the one small file that formatting a data 
 """
 
 import hashlib
+import json
 import os
 import subprocess
 import tomllib
@@ -16,7 +17,7 @@ from typing import Any
 
 from deploy.local.errors import LaunchError
 from deploy.local.java import Java
-from deploy.local.places import cache_home, exclusive, make_folder
+from deploy.local.places import cache_home, exclusive, make_folder, write_private
 
 __all__ = ["KafkaParts", "java_environment", "kafka_parts"]
 
@@ -53,13 +54,25 @@ def kafka_parts() -> KafkaParts:
     folder = make_folder(cache_home()) / f"kafka-{hashlib.sha256(text).hexdigest()[:12]}"
     repository = folder / "jars"
     jars = tuple(_jar_path(repository, each) for each in locked)
-    complete = folder / "complete"
-    if not (complete.exists() and all(jar.exists() for jar in jars)):
+    verified = folder / "verified.json"
+    if not _as_verified(verified, jars):
         with exclusive(cache_home() / "kafka.lock"):
             make_folder(repository)
             _download(repository, locked)
-            complete.touch()
+            write_private(verified, _sizes(jars))
     return KafkaParts(folder, jars)
+
+
+def _as_verified(verified: Path, jars: Sequence[Path]) -> bool:
+    """Whether the jars still have the sizes they had when their sums were right."""
+    try:
+        return bool(json.loads(verified.read_text(encoding="utf-8")) == _sizes(jars))
+    except (OSError, ValueError):
+        return False
+
+
+def _sizes(jars: Sequence[Path]) -> dict[str, int]:
+    return {jar.name: jar.stat().st_size for jar in jars}
 
 
 def java_environment() -> dict[str, str]:
