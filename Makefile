@@ -74,8 +74,9 @@ imports: setup ## import-linter: who may import whom
 	$(BIN)/lint-imports
 
 .PHONY: docs
-docs: setup ## Write docs/events.md and docs/asyncapi.json from the contracts
+docs: setup ## Write docs/events.md, docs/asyncapi.json and state diagrams from the code
 	$(BIN)/python -m deploy.event_docs
+	$(BIN)/python -m deploy.diagrams
 
 .PHONY: lock
 lock: setup ## Renew the lock files from pyproject.toml
