@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from services.dispatch.api import accounts, answers, cases, feed
 from services.dispatch.feed import CardMaker, Hub
+from services.dispatch.pages import ROUTERS as PAGES
 from services.dispatch.scheduler import deadline_scheduler
 from services.dispatch.settings import DispatchSettings
 from services.dispatch.stream import build_router
@@ -24,7 +25,7 @@ HERE = Path(__file__).parent
 MIGRATIONS = HERE / "migrations"
 PREFIX = "/dispatch"
 
-ROUTERS: tuple[APIRouter, ...] = (accounts.router, answers.router, cases.router, feed.router)
+ROUTERS: tuple[APIRouter, ...] = (accounts.router, answers.router, cases.router, feed.router, *PAGES)
 
 
 def create_app(settings: DispatchSettings, clock: Clock = SystemClock()) -> Edge:  # noqa: B008 - stateless

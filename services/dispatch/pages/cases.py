@@ -1,0 +1,143 @@
+"""One case: what was said, its clocks and history, and what its unit does with it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
+
+from fastapi import APIRouter, Form, Response
+from fastapi.responses import RedirectResponse
+
+from services.dispatch.cards import FILTERS, action_buttons, belongs, minutes_left, task_card
+from services.dispatch.domain.accounts import HOME
+from services.dispatch.domain.assignment import STATE_NAMES, Action
+from services.dispatch.domain.cases import Deadline
+from services.dispatch.domain.standards import Basis
+from services.dispatch.pages.reader import Here, Visit
+from services.dispatch.store.feed_reading import find_tasks
+from services.dispatch.usecases.act import UnitAction, act
+from services.dispatch.usecases.view import CLOCK_NAMES, CaseView, reveal_complainant, view_case
+from shared.problems import Problem
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/cases", include_in_schema=False)
+
+SHORTEST_REASON = 2
+CHANNEL_NAMES = {"web": "网页", "phone": "电话", "api": "接口", "import": "导入"}
+BASIS_NAMES = {Basis.NATURAL: "自然时间", Basis.WORKING: "工作时间"}
+
+
+@router.get("/{complaint_id}")
+async def show(complaint_id: UUID, here: Here) -> Response:
+    """The case page; the phone is masked."""
+    return await _page(here, complaint_id)
+
+
+@router.post("/{complaint_id}/reveal")
+async def reveal(
+    complaint_id: UUID, here: Here, reason: Annotated[str, Form(max_length=100)] = ""
+) -> Response:
+    """The case page with the phone in full; who looked and why is kept."""
+    if len(reason.strip()) < SHORTEST_REASON:
+        return await _page(here, complaint_id, errors={"reason": "请写明查看的原因"})
+    await reveal_complainant(here.session, complaint_id, here.reader, reason.strip(), clock=here.clock)
+    return await _page(here, complaint_id, revealed=True)
+
+
+@router.post("/{complaint_id}/answer")
+async def answer(complaint_id: UUID, here: Here, text: Annotated[str, Form()] = "") -> Response:
+    """Answer the complainant, and back to the case; the form again where the text is not an answer."""
+    try:
+        await _act(here, UnitAction(complaint_id, Action.ANSWER, text))
+    except Problem as problem:
+        if problem.status != 422:  # noqa: PLR2004 - only a wrong text is for the form
+            raise
+        return await _page(here, complaint_id, values={"text": text}, errors={"text": problem.detail})
+    return RedirectResponse(f"/dispatch/cases/{complaint_id}", 303)
+
+
+@router.post("/{complaint_id}/{action}")
+async def take_action(
+    complaint_id: UUID,
+    action: Literal["accept", "arrive", "complete"],
+    here: Here,
+    back: Annotated[str, Form(max_length=10)] = "",
+) -> Response:
+    """Take a step. By htmx the list's change comes back; otherwise the page one came from."""
+    await _act(here, UnitAction(complaint_id, Action(action)))
+    if "HX-Request" in here.request.headers:
+        return here.page("_task_change.html", **await _list_change(here, complaint_id))
+    return RedirectResponse(f"/dispatch/cases/{complaint_id}" if back == "case" else HOME, 303)
+
+
+async def _act(here: Visit, command: UnitAction) -> None:
+    await act(here.session, command, here.reader, knowledge=here.knowledge, clock=here.clock)
+
+
+async def _list_change(here: Visit, complaint_id: UUID) -> dict[str, Any]:
+    """The card as it is now, or its leaving, for the list the browser says it shows."""
+    shown = parse_qs(urlsplit(here.request.headers.get("HX-Current-URL", "")).query)
+    asked = shown.get("state", ["open"])[0]
+    filter_code = asked if asked in FILTERS else "open"
+    task = (await find_tasks(here.session, [complaint_id]))[complaint_id]
+    if belongs(task, filter_code, here.now):
+        return {"task": task_card(task, here.known, here.now, acting=True)}
+    return {"gone": complaint_id}
+
+
+async def _page(
+    here: Visit,
+    complaint_id: UUID,
+    *,
+    revealed: bool = False,
+    values: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+) -> Response:
+    view = await view_case(here.session, complaint_id, here.reader, knowledge=here.knowledge)
+    case = _shown(view, here.now, revealed=revealed)
+    status = 422 if errors else 200
+    return here.page("case.html", status, case=case, values=values or {}, errors=errors or {})
+
+
+def _shown(view: CaseView, now: datetime, *, revealed: bool) -> dict[str, Any]:
+    """What `case.html` shows of a case."""
+    case, said, answer = view.case, view.said, view.answer
+    return {
+        "complaint_id": case.complaint_id,
+        "number": case.number,
+        "category_name": view.category_name,
+        "location": said.location,
+        "text": "\n".join(part for part in (said.subject, said.text) if part),
+        "name": said.name,
+        "phone": said.phone,
+        "revealed": revealed,
+        "urgency": case.urgency,
+        "state": case.state.value,
+        "state_name": STATE_NAMES[case.state],
+        "unit_name": view.unit_name,
+        "registered_at": case.registered_at,
+        "channel_name": CHANNEL_NAMES.get(case.channel, case.channel),
+        "routing_reason": case.reason,
+        "fallback": case.fallback,
+        "answer_text": answer["text"] if answer else None,
+        "answered_at": answer["answered_at"] if answer else None,
+        "actions": action_buttons(view.actions),
+        "history": view.history,
+        "clocks": [_clock(clock, now) for clock in view.clocks if clock.recorded],
+    }
+
+
+def _clock(deadline: Deadline, now: datetime) -> dict[str, Any]:
+    stopped_at = deadline.met_at
+    return {
+        "name": CLOCK_NAMES[deadline.kind],
+        "basis_name": BASIS_NAMES[deadline.basis],
+        "budget_minutes": deadline.budget_minutes,
+        "due_at": deadline.due_at,
+        "stopped_at": stopped_at,
+        "late": stopped_at is not None and stopped_at > deadline.due_at,
+        "minutes_left": minutes_left(deadline.due_at, now),
+        "overdue": deadline.due_at < now,
+    }
