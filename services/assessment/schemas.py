@@ -1,0 +1,52 @@
+"""HTTP response models of assessment."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+__all__ = ["EvidenceModel", "StatementEntry", "StatementModel", "StatementUnit"]
+
+
+class StatementEntry(BaseModel):
+    """One ledger entry in force. Fen are signed: a deduction is negative. `case` is the complaint's number."""
+
+    case: str
+    complaint_id: UUID
+    clause: str
+    clause_title: str
+    occurrence: str
+    amount_fen: int
+    evidence: list[UUID]
+    explanation: str
+    entry_id: UUID
+    rule_book_version: int
+
+
+class StatementUnit(BaseModel):
+    """A unit's month; `unit` is its name."""
+
+    unit: str
+    unit_code: str
+    total_fen: int
+    entries: list[StatementEntry]
+
+
+class StatementModel(BaseModel):
+    """A month of all units the caller may see, in the directory's order, also those without an entry."""
+
+    month: str
+    rule_book_version: int
+    units: list[StatementUnit]
+
+
+class EvidenceModel(BaseModel):
+    """An event that proves an entry, as it was received."""
+
+    event_id: UUID
+    type: str
+    case: str
+    complaint_id: UUID
+    occurred_at: datetime
+    body: dict[str, Any]

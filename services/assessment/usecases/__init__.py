@@ -1,0 +1,1 @@
+"""What assessment does: follow cases, score them, answer for the result."""

@@ -1,0 +1,57 @@
+"""Evidence in words: the key facts of an event that a ledger entry names. Chinese."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from services.assessment.tables import EvidenceRow
+from shared.contracts.dispatch import DeadlineMissed
+
+__all__ = ["describe", "name_of"]
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+_CLOCKS = {"accept": "受理", "arrive": "到场", "complete": "办结", "answer": "答复"}
+_BASES = {"natural": "自然时间", "working": "工作时间"}
+
+
+def name_of(row: EvidenceRow) -> str:
+    """Return what happened, in a few words."""
+    if row.type == DeadlineMissed.type:
+        return f"{_CLOCKS[row.body['kind']]}超时"
+    return f"办结逾期满第 {row.body['workday']} 个工作日"
+
+
+def describe(row: EvidenceRow, unit_name: str) -> Sequence[tuple[str, str]]:
+    """Return the event's facts as pairs of name and text, in the order a person checks them."""
+    body = row.body
+    pairs = [("责任单位", unit_name), ("紧急程度", str(body["urgency"]))]
+    if row.type == DeadlineMissed.type:
+        pairs += [
+            ("登记时间", _moment(body["registered_at"])),
+            ("时限", f"{body['budget_minutes']} 分钟（{_BASES[body['basis']]}）"),
+            ("到期时间", _moment(body["due_at"])),
+        ]
+        pairs += _stopped(body)
+    else:
+        pairs += [("到期时间", _moment(body["due_at"])), ("满一个工作日的时间", _moment(body["ended_at"]))]
+    return [
+        *pairs,
+        ("时效标准", str(body["standard"])),
+        ("细则版本", f"第 {body['rule_book_version']} 版"),
+        ("日历版本", f"第 {body['calendar_version']} 版"),
+    ]
+
+
+def _stopped(body: dict[str, Any]) -> list[tuple[str, str]]:
+    if body.get("stopped_at") is None:
+        return [("当时状态", "到期时尚未完成")]
+    return [
+        ("实际时间", _moment(body["stopped_at"])),
+        ("实际用时", f"{body['elapsed_minutes']} 分钟（{_BASES[body['basis']]}）"),
+        ("迟到工作日", str(body["workdays_late"])),
+    ]
+
+
+def _moment(text: str) -> str:
+    return datetime.fromisoformat(text).astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,130 @@
+"""What a month cost each unit, entry by entry, with what proves it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.assessment.domain.months import MonthError, check_month
+from services.assessment.domain.rulebook import RuleBook
+from services.assessment.domain.wording import month_of
+from services.assessment.store import cases, facts, ledger
+from services.assessment.store.ledger import Line
+from services.assessment.tables import EvidenceRow
+from services.assessment.usecases.books import Books
+from shared import state
+from shared.auth import Principal
+from shared.contracts.dispatch import UnitState
+from shared.problems import FieldProblem, Problem
+
+__all__ = ["Evidence", "Statement", "UnitMonth", "evidence_for", "lines_for", "statement_for", "visible_unit"]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitMonth:
+    """A unit's month in one line. Fen are signed: a deduction is negative."""
+
+    unit: UnitState
+    total_fen: int
+    entry_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A month of the units somebody may see, in the directory's order."""
+
+    month: str
+    rule_book_version: int
+    units: tuple[UnitMonth, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """An event an entry names, and the number of its case."""
+
+    row: EvidenceRow
+    number: str
+
+
+async def statement_for(
+    session: AsyncSession, month: str, who: Principal, *, books: Books, now: datetime, unit: str | None = None
+) -> Statement:
+    """Return a month's statement. Problem 422 for what is no month, 404 for one that has no statement."""
+    known = await books.load(session)
+    book = _book_of(month, known, now)
+    shown = [one for one in await _units(session) if who.sees_unit(one.code)]
+    if unit is not None:
+        shown = [await visible_unit(session, unit, who)]
+    totals = {one.unit: one for one in await ledger.list_totals(session, month, unit)}
+    return Statement(
+        month,
+        book.version,
+        tuple(
+            UnitMonth(
+                one,
+                totals[one.code].total_fen if one.code in totals else 0,
+                totals[one.code].entry_count if one.code in totals else 0,
+            )
+            for one in shown
+        ),
+    )
+
+
+async def lines_for(
+    session: AsyncSession,
+    month: str,
+    unit: str | None,
+    *,
+    after: UUID | None = None,
+    limit: int | None = None,
+) -> list[Line]:
+    """Return the entries in force of a month, as they were booked; the caller has checked month and unit."""
+    return await ledger.list_lines(session, month, unit, after=after, limit=limit)
+
+
+async def visible_unit(session: AsyncSession, unit: str, who: Principal) -> UnitState:
+    """Return a unit by code or name. Problem 422 naming the choices, 403 if it is not theirs to see."""
+    units = await _units(session)
+    found = next((one for one in units if unit in {one.code, one.name}), None)
+    if found is None:
+        names = "、".join(one.name for one in units)
+        message = f"没有“{unit[:30]}”这个单位，可选：{names}"
+        raise Problem(422, message, fields=[FieldProblem("unit", message)])
+    if not who.sees_unit(found.code):
+        raise Problem(403, "您只能查看本单位的考核表")
+    return found
+
+
+async def evidence_for(session: AsyncSession, event_id: UUID, who: Principal) -> Evidence:
+    """Return an event that was kept as evidence. Problem 404 if there is none that is theirs to see."""
+    row = await facts.find_evidence(session, event_id)
+    if row is None or not who.sees_unit(str(row.body.get("unit"))):
+        raise Problem(404, "没有这条依据")
+    numbers = await cases.list_numbers(session, [row.complaint_id])
+    return Evidence(row, numbers.get(row.complaint_id, ""))
+
+
+async def clause_titles(session: AsyncSession, books: Books) -> Mapping[str, str]:
+    """Return the title of every clause, the newest rule book's where several name it."""
+    titles: dict[str, str] = {}
+    for _, book in sorted((await books.load(session)).items()):
+        titles |= {clause.code: clause.title for clause in book.clauses.values()}
+        titles[book.case_cap.code] = book.case_cap.title
+    return titles
+
+
+async def _units(session: AsyncSession) -> Sequence[UnitState]:
+    return sorted(await state.load_all(session, UnitState), key=lambda one: one.position)
+
+
+def _book_of(month: str, books: Mapping[int, RuleBook], now: datetime) -> RuleBook:
+    """Return the newest rule book in force in that month."""
+    try:
+        check_month(month, first=min(book.in_force_from for book in books.values()), now=now)
+    except MonthError as error:
+        status = 404 if month[:4].isdigit() and month[4:5] == "-" else 422
+        raise Problem(status, str(error), fields=[FieldProblem("month", str(error))]) from None
+    in_force = [book for book in books.values() if month_of(book.in_force_from) <= month]
+    return max(in_force, key=lambda book: book.version)
