@@ -93,8 +93,12 @@ def walk(envelopes: Iterable[Envelope], last: Mapping[str, int]) -> Admission:
 
 async def lock(session: AsyncSession, topic: str, keys: Collection[str]) -> dict[str, int]:
     """Lock the inbox rows of `keys`, made where missing, in key order; their last applied numbers."""
-    rows = [{"topic": topic, "key": key, "last_seq": 0} for key in sorted(keys)]
-    statement = insert(inbox).values(rows)
+    given = sa.select(
+        sa.literal(topic),
+        sa.func.unnest(sa.cast(sorted(keys), sa.ARRAY(sa.Text))).label("key"),
+        sa.literal(0),
+    )
+    statement = insert(inbox).from_select(["topic", "key", "last_seq"], given.order_by("key"))
     statement = statement.on_conflict_do_update(
         index_elements=["topic", "key"], set_={"last_seq": inbox.c.last_seq}
     )
