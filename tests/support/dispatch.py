@@ -16,7 +16,6 @@ import sqlalchemy as sa
 import yaml
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from deploy.migrate import migrations_folder
 from services.dispatch.domain.assignment import Action
 from services.dispatch.seed import seed
 from services.dispatch.stream import build_router
@@ -47,6 +46,7 @@ __all__ = [
     "rule_book_state",
 ]
 
+MIGRATIONS = Path(__file__).parents[2] / "services/dispatch/migrations"
 RULE_BOOK = Path(__file__).parents[2] / "services/assessment/data/rulebook-1.yaml"
 DAYS = timedelta(days=1)
 
@@ -233,7 +233,7 @@ _TEMPLATES: dict[str, str] = {}  # of each server, a prepared database to copy
 async def _prepared(postgres: PostgresServer) -> str:
     if postgres.admin_url not in _TEMPLATES:
         dsn = postgres.create_database()
-        await asyncio.to_thread(migrations.upgrade, migrations_folder("dispatch"), dsn)
+        await asyncio.to_thread(migrations.upgrade, MIGRATIONS, dsn)
         engine = create_engine(dsn)
         await run_unit(create_sessions(engine), _fill)
         await engine.dispose()
