@@ -52,7 +52,7 @@ class Pending:
 
 async def add_complaints(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Keep the numbers of complaints; one already known stays as it is."""
-    await session.execute(insert(complaints).values(list(rows)).on_conflict_do_nothing())
+    await session.execute(insert(complaints).on_conflict_do_nothing(), list(rows))
 
 
 async def known_complaints(session: AsyncSession, ids: Collection[UUID]) -> set[UUID]:
@@ -65,14 +65,14 @@ async def known_complaints(session: AsyncSession, ids: Collection[UUID]) -> set[
 
 async def add_alerts(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> set[UUID]:
     """Write alerts; returns the ids of those that were not there yet."""
-    statement = insert(alerts).values(list(rows)).on_conflict_do_nothing().returning(alerts.c.alert_id)
-    return set(await session.scalars(statement))
+    statement = insert(alerts).on_conflict_do_nothing().returning(alerts.c.alert_id)
+    return set(await session.scalars(statement, list(rows)))
 
 
 async def add_deliveries(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Write deliveries, due at once; one with a dedupe key that exists changes nothing."""
-    due = [row | {"next_at": sa.func.now()} for row in rows]
-    await session.execute(insert(deliveries).values(due).on_conflict_do_nothing())
+    statement = insert(deliveries).values(next_at=sa.func.now()).on_conflict_do_nothing()
+    await session.execute(statement, list(rows))
 
 
 async def list_channels(session: AsyncSession) -> list[ChannelRow]:
