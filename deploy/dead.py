@@ -1,6 +1,7 @@
 """Dead letters of the four services, over their APIs."""
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,6 @@ PREFIXES: Mapping[str, str] = {
     "assessment": "/assessment",
     "notify": "/notify",
 }
-NOT_FOUND = 404
 
 
 def services_of(chosen: str | None) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ def show_letter(client: Client, services: Sequence[str], letter_id: UUID) -> dic
         try:
             letter = client.get(f"{PREFIXES[service]}/api/dead-letters/{letter_id}")
         except RefusedError as error:
-            if error.status != NOT_FOUND:
+            if error.status != HTTPStatus.NOT_FOUND:
                 raise
             continue
         return {"service": service, **letter}

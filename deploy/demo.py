@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +19,7 @@ from deploy.importing.rows import Answer, Complaint
 from deploy.importing.sending import ANSWERS, COMPLAINTS
 from shared.clock import Clock, SystemClock
 
-__all__ = ["SOURCE", "history", "load"]
+__all__ = ["SOURCE", "history", "load", "read_data"]
 
 SOURCE = "demonstration"
 DATA = Path(__file__).with_suffix(".yaml")
@@ -33,7 +34,7 @@ def load(url: str, token: str, say: Callable[[str], None], clock: Clock = System
     LaunchError if the installation does not take them. A case that dispatch does not have in time keeps its
     steps to itself: it is only demonstrated as new.
     """
-    data = yaml.safe_load(DATA.read_text(encoding="utf-8"))
+    data = read_data()
     with Client(url, token) as client:
         complaints, answers = history(data["history"], clock.now().astimezone(SHANGHAI).date())
         client.post(COMPLAINTS, _rows(complaints))
@@ -42,6 +43,12 @@ def load(url: str, token: str, say: Callable[[str], None], clock: Clock = System
         give_up = time.monotonic() + ASSIGNED_WITHIN
         worked_on = sum(_work(client, complaint_id, entry, give_up) for complaint_id, entry in live)
     say(f"已放入演示数据：{len(live)} 条反映（其中 {worked_on} 条在办理），{len(complaints)} 条往月记录")
+
+
+def read_data() -> dict[str, Any]:
+    """The reports of today, `live`, and those of the months before, `history`."""
+    data: dict[str, Any] = yaml.safe_load(DATA.read_text(encoding="utf-8"))
+    return data
 
 
 def history(entries: Sequence[Mapping[str, Any]], today: date) -> tuple[list[Complaint], list[Answer]]:
@@ -75,29 +82,26 @@ def _register(client: Client, number: int, entry: Mapping[str, Any]) -> str:
 
 def _work(client: Client, complaint_id: str, entry: Mapping[str, Any], give_up: float) -> bool:
     """Take a case's steps; return whether it has any. One that was taken before stays taken."""
-    if not entry.get("done") or not _is_assigned(client, complaint_id, give_up):
+    case = _find_case(client, complaint_id, give_up) if entry.get("done") else None
+    if case is None:
         return False
     for step in entry["done"]:
-        body = {"action": step, "text": entry["answer"] if step == "answer" else ""}
-        try:
-            client.post(f"/dispatch/api/cases/{complaint_id}/actions", body)
-        except RefusedError as error:
-            if error.status != 409:  # noqa: PLR2004 - it does not follow from the case's state
-                raise
+        if step in case["actions"]:
+            body = {"action": step, "text": entry["answer"] if step == "answer" else ""}
+            case = client.post(f"/dispatch/api/cases/{complaint_id}/actions", body)
     return True
 
 
-def _is_assigned(client: Client, complaint_id: str, give_up: float) -> bool:
+def _find_case(client: Client, complaint_id: str, give_up: float) -> Any:
+    """The case, once it is assigned; None if it is not by `give_up`."""
     while True:
         try:
-            client.get(f"/dispatch/api/cases/{complaint_id}")
+            return client.get(f"/dispatch/api/cases/{complaint_id}")
         except RefusedError as error:
-            if error.status != 404:  # noqa: PLR2004 - not yet
+            if error.status != HTTPStatus.NOT_FOUND:
                 raise
-        else:
-            return True
         if time.monotonic() > give_up:
-            return False
+            return None
         time.sleep(0.05)
 
 

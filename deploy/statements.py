@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,6 @@ __all__ = ["check_month", "get_evidence", "get_statement", "only_unit"]
 STATEMENTS = "/assessment/api/statements"
 EVIDENCE = "/assessment/api/evidence"
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
-_NOT_FOUND = 404
 
 
 def check_month(month: str) -> str:
@@ -43,7 +43,7 @@ def get_evidence(client: Client, event_id: UUID) -> dict[str, Any]:
     try:
         event: dict[str, Any] = client.get(f"{EVIDENCE}/{event_id}")
     except RefusedError as error:
-        if error.status != _NOT_FOUND:
+        if error.status != HTTPStatus.NOT_FOUND:
             raise
         raise LaunchError(
             f"没有依据 {event_id}", "依据的编号见 huiying statement --month … --unit …"

@@ -11,7 +11,7 @@ from services.dispatch.domain.routing import Words, read_routing, route
 from services.dispatch.domain.rulebook import read_rule_book
 
 ROOT = demo.DATA.parents[1]
-DEMO = yaml.safe_load(demo.DATA.read_text(encoding="utf-8"))
+DEMO = demo.read_data()
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
