@@ -44,6 +44,7 @@ _MESSAGES = {
     "string_pattern_mismatch": "格式不对",
     "extra_forbidden": "没有这个字段",
     "model_attributes_type": "应为对象",
+    "model_type": "应为对象",
     "dict_type": "应为对象",
 }
 
