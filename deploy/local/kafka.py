@@ -18,7 +18,7 @@ from deploy.local.java import Java, find_java
 from deploy.local.kafka_parts import KafkaParts, format_checkpoint, java_environment, kafka_parts
 from deploy.local.places import LOOPBACK, exclusive, free_ports, make_folder
 
-__all__ = ["Kafka", "new_cluster_id", "prepare_kafka"]
+__all__ = ["Kafka", "cluster_at", "kafka_version", "new_cluster_id", "prepare_kafka"]
 
 START_LIMIT = 60.0  # seconds; a cold laptop disk may need ten
 
@@ -103,7 +103,7 @@ class Kafka:
     async def _wait_until_ready(self, alive: Callable[[], bool]) -> None:
         give_up = time.monotonic() + START_LIMIT
         while time.monotonic() < give_up and alive():
-            cluster = await _cluster_at(self.bootstrap)
+            cluster = await cluster_at(self.bootstrap)
             if cluster == self.cluster_id:
                 return
             if cluster is not None:
@@ -200,7 +200,7 @@ def _broker(java: Java, parts: KafkaParts, options: list[str], properties: Path)
     return [str(java.program), *options, "-cp", parts.classpath, "kafka.Kafka", str(properties)]
 
 
-async def _cluster_at(bootstrap: str) -> str | None:
+async def cluster_at(bootstrap: str) -> str | None:
     """Id of the cluster that answers there, None while none does."""
     host, port = bootstrap.split(":")
     try:

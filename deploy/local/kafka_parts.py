@@ -59,6 +59,8 @@ def kafka_parts() -> KafkaParts:
         with exclusive(cache_home() / "kafka.lock"):
             make_folder(repository)
             _download(repository, locked)
+            for outdated in folder.glob("*.aot"):  # it knows its jars by their times too
+                outdated.unlink()
             write_private(verified, _sizes(jars))
     return KafkaParts(folder, jars)
 

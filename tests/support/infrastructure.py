@@ -17,6 +17,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -53,14 +54,13 @@ def stop_run() -> None:
     """Stop every server of this run and remove its folder."""
     folder = Path(os.environ[RUN])
     for file in folder.glob("*.pid"):
+        with suppress(ProcessLookupError):
+            os.kill(int(file.read_text()), signal.SIGTERM)
+    for own in _HOLDERS:
+        own.wait()
+    for file in folder.glob("*.pid"):  # a worker's children
         holder = int(file.read_text())
-        try:
-            os.kill(holder, signal.SIGTERM)
-            os.waitpid(holder, 0)
-        except ChildProcessError:  # a worker's child: it is gone when its pid is
-            eventually_sync(lambda: not psutil.pid_exists(holder), timeout=60)  # noqa: B023 - called at once
-        except ProcessLookupError:
-            continue
+        eventually_sync(lambda: not psutil.pid_exists(holder), timeout=60)  # noqa: B023 - called at once
     shutil.rmtree(folder, ignore_errors=True)
 
 

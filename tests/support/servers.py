@@ -1,5 +1,6 @@
 """One Kafka or PostgreSQL for tests: in a container, or the embedded one that `huiying up` uses."""
 
+import asyncio
 import os
 import secrets
 import shutil
@@ -9,15 +10,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from deploy.local.kafka import Kafka, kafka_version, new_cluster_id
+from docker.errors import DockerException
+
+from deploy.local.kafka import Kafka, cluster_at, kafka_version, new_cluster_id
 from deploy.local.kafka_parts import kafka_parts
 from deploy.local.places import free_ports
 from deploy.local.postgres import ROOTS_PLACE, Postgres
+from tests.support.wait import eventually_sync
 
 __all__ = ["KAFKA_IMAGE", "POSTGRES_IMAGE", "Server", "docker_answers", "start"]
 
 KAFKA_IMAGE = "apache/kafka:4.3.1"
 POSTGRES_IMAGE = "postgres:17"
+START_LIMIT = 90.0  # seconds
 
 
 class Server(ABC):
@@ -48,10 +53,16 @@ def docker_answers() -> bool:
 
 
 def start(kind: str, folder: Path, *, durable: bool) -> Server:
-    """Start a `kafka` or `postgres`: a container where Docker answers, else the embedded one."""
+    """Start a `kafka` or `postgres`: a container where Docker can run one, else the embedded one."""
+    reason = ""
     if docker_answers():
-        return _KafkaContainer() if kind == "kafka" else _PostgresContainer()
-    return _EmbeddedKafka(folder) if kind == "kafka" else _EmbeddedPostgres(folder, durable=durable)
+        try:
+            return _KafkaContainer() if kind == "kafka" else _PostgresContainer()
+        except DockerException as error:
+            reason = f" (Docker answers, but: {str(error)[:100]})"
+    server = _EmbeddedKafka(folder) if kind == "kafka" else _EmbeddedPostgres(folder, durable=durable)
+    server.description += reason
+    return server
 
 
 class _EmbeddedKafka(Server):
@@ -95,7 +106,6 @@ class _KafkaContainer(_Container):
 
     def __init__(self) -> None:
         from testcontainers.core.container import DockerContainer
-        from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
         (port,) = free_ports(1)
         settings = {
@@ -112,14 +122,18 @@ class _KafkaContainer(_Container):
             "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
             "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
         }
-        loopback: Any = ("127.0.0.1", port)  # docker takes a pair, which the annotation of this method lacks
-        container = DockerContainer(KAFKA_IMAGE).with_bind_ports(9092, loopback)
+        container: Any = DockerContainer(KAFKA_IMAGE)
+        container.ports["9092/tcp"] = ("127.0.0.1", port)  # with_bind_ports would listen on every address
         for name, value in settings.items():
             container = container.with_env(name, value)
         self.container = container
         self.container.start()
-        LogMessageWaitStrategy("Kafka Server started").wait_until_ready(self.container)
         self.address = f"127.0.0.1:{port}"
+        try:
+            eventually_sync(lambda: asyncio.run(cluster_at(self.address)), START_LIMIT)
+        except AssertionError:
+            self.stop()
+            raise
         self.description = f"testcontainers, {KAFKA_IMAGE}"
 
 
