@@ -122,7 +122,7 @@ class Watcher:
             data = self._take()
             if data:
                 yield data
-            else:
+            elif not self._over:
                 await self._woken.wait()
 
     async def _missed(self) -> AsyncGenerator[bytes]:
