@@ -45,20 +45,22 @@ _RECORDED = """
 _UNITS = """
     SELECT body ->> 'code' FROM state_entries WHERE topic = 'directory.state' AND key LIKE 'unit:%'
 """
-_SCORED_CASES = "SELECT case_id::text FROM cases"
+_SCORED_CASES = "SELECT complaint_id::text FROM cases"
 _MISSES = """
-    SELECT event_id::text, case_id::text, deadline_id::text, unit, urgency, kind, occurred_at,
+    SELECT event_id::text, complaint_id::text, deadline_id::text, unit, urgency, kind, occurred_at,
            rule_book_version
     FROM misses
 """
 _WORKDAYS = """
-    SELECT event_id::text, case_id::text, deadline_id::text, unit, workday, occurred_at FROM overdue_workdays
+    SELECT event_id::text, complaint_id::text, deadline_id::text, unit, workday, occurred_at
+    FROM overdue_workdays
 """
 _ENTRIES = """
-    SELECT entry_id::text, case_id::text, clause, occurrence, unit, month, amount_fen, rule_book_version,
-           evidence::text[] AS evidence, reverses::text AS reverses
-    FROM ledger_entries
+    SELECT entry_id::text, complaint_id::text, clause, occurrence, unit, month, amount_fen,
+           rule_book_version, evidence::text[] AS evidence, reverses::text AS reverses
+    FROM ledger
 """
+_SHOWN_EVIDENCE = "SELECT event_id::text FROM evidence_events"
 _BOOKS = """
     SELECT (body ->> 'version')::int, body -> 'body' FROM state_entries WHERE topic = 'rulebook.state'
 """
@@ -100,5 +102,6 @@ async def read_assessment(connection: "asyncpg.Connection[Any]") -> Assessment:
             Entry._make((*row[:8], tuple(row["evidence"]), row["reverses"]))
             for row in await connection.fetch(_ENTRIES)
         ],
+        shown=frozenset(row[0] for row in await connection.fetch(_SHOWN_EVIDENCE)),
         books={row[0]: json.loads(row[1]) for row in await connection.fetch(_BOOKS)},
     )

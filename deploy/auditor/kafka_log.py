@@ -32,32 +32,37 @@ class Kafka:
 
         `now_ms` (Unix time in milliseconds) is what ages are counted from.
         """
-        committed = await self.committed()
+        committed, partitions = await self._ask()
         async with self._consumer() as consumer:
-            ends = await self._ends(consumer)
+            ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
             records = [self._record(one, now_ms) async for one in _records(consumer, ends)]
         return Log(records, self._plain(ends), committed)
 
     async def positions(self) -> Log:
         """Read committed offsets and ends alone."""
-        committed = await self.committed()
+        committed, partitions = await self._ask()
         async with self._consumer() as consumer:
-            return Log((), self._plain(await self._ends(consumer)), committed)
+            return Log((), self._plain(await consumer.end_offsets(partitions)), committed)
 
-    async def committed(self) -> Mapping[str, Mapping[tuple[str, int], int]]:
-        """What each group has committed, by topic and partition."""
+    async def _ask(self) -> tuple[Mapping[str, Mapping[tuple[str, int], int]], list[TopicPartition]]:
+        """What each group has committed, by topic and partition, and the partitions there are."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
         await admin.start()
         try:
-            found = {}
+            committed = {}
             for group in GROUPS:
                 offsets = await admin.list_consumer_group_offsets(self._prefix + group.name)
-                found[group.name] = self._plain(
+                committed[group.name] = self._plain(
                     {partition: one.offset for partition, one in offsets.items() if one.offset >= 0}
                 )
-            return found
+            described = await admin.describe_topics([self._prefix + name for name in TOPICS])
         finally:
             await admin.close()
+        return committed, [
+            TopicPartition(topic["topic"], partition["partition"])
+            for topic in described
+            for partition in topic["partitions"]
+        ]
 
     @asynccontextmanager
     async def _consumer(self) -> AsyncIterator[AIOKafkaConsumer]:
@@ -73,16 +78,6 @@ class Kafka:
             yield consumer
         finally:
             await consumer.stop()
-
-    async def _ends(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
-        await consumer.topics()
-        partitions = [
-            TopicPartition(self._prefix + name, number)
-            for name in TOPICS
-            for number in consumer.partitions_for_topic(self._prefix + name) or ()
-        ]
-        ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
-        return ends
 
     def _plain(self, offsets: Mapping[TopicPartition, int]) -> dict[tuple[str, int], int]:
         return {

@@ -125,11 +125,13 @@ def _compare_statements(
 
 
 def _check_evidence(snapshot: Snapshot, entries: Iterable[Entry], finding: Finding) -> None:
-    """Every entry in force names events that exist."""
+    """Every entry in force names events that exist and can be shown."""
     known = snapshot.outbox.keys() | {record.event_id for record in snapshot.log.records}
     for entry in entries:
         if not entry.evidence or not known.issuperset(entry.evidence):
             finding.violate(f"条款 {entry.clause} 的依据不是日志里的事件", entry.case_id, entry.entry_id)
+        elif not snapshot.assessment.shown.issuperset(entry.evidence):
+            finding.violate(f"条款 {entry.clause} 的依据无法出示", entry.case_id, entry.entry_id)
 
 
 def _applied(snapshot: Snapshot, kind: str) -> Iterable[Record]:

@@ -147,10 +147,14 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What assessment holds. `books` are the rule books' bodies by version."""
+    """What assessment holds.
+
+    `shown` are the events it can show as evidence, `books` the rule books' bodies by version.
+    """
 
     cases: Sequence[str] = ()
     misses: Sequence[Miss] = ()
     overdue: Sequence[OverdueWorkday] = ()
     entries: Sequence[Entry] = ()
+    shown: frozenset[str] = frozenset()
     books: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)

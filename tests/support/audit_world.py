@@ -67,6 +67,7 @@ class World:
     misses: list[Miss] = field(default_factory=list)
     overdue: list[OverdueWorkday] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
+    evidence: set[str] = field(default_factory=set)
     notified: set[str] = field(default_factory=set)
 
     def publish(self, topic: str, key: str, event: str, /, **fields: Any) -> str:
@@ -151,6 +152,7 @@ class World:
         )
         miss = Miss(event, key, deadline.deadline_id, unit, "P3", "answer", at, 1)
         self.misses.append(miss)
+        self.evidence.add(event)
         self.book(key, "C-NO-REPLY", deadline.deadline_id, -10_000, (event,), unit=unit, at=at)
         self.book(
             key, "C-NO-REPLY", f"{deadline.deadline_id}:unit_leaders", -2_000, (event,), unit=unit, at=at
@@ -197,7 +199,9 @@ class World:
             Dispatch(
                 self.cases, self.deadlines, self.answers, self.recorded, frozenset({"repair", "office"})
             ),
-            Assessment(self.scored, self.misses, self.overdue, self.entries, {1: RULE_BOOK}),
+            Assessment(
+                self.scored, self.misses, self.overdue, self.entries, frozenset(self.evidence), {1: RULE_BOOK}
+            ),
             frozenset(self.notified),
         )
 

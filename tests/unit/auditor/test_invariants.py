@@ -199,6 +199,10 @@ def _evidence_unknown(world: World) -> None:
     world.entries[0] = world.entries[0]._replace(evidence=(identity("nowhere"),))
 
 
+def _evidence_lost(world: World) -> None:
+    world.evidence.clear()
+
+
 def _unknown_unit(world: World) -> None:
     world.cases[0] = world.cases[0]._replace(unit="nobody")
 
@@ -260,6 +264,7 @@ def _skipped_record(world: World) -> None:
         (_reversal_of_nothing, {"I6"}),
         (_reversed_twice, {"I6"}),
         (_evidence_unknown, {"I6"}),
+        (_evidence_lost, {"I6"}),
         (_unknown_unit, {"I8"}),
         (_answer_without_text, {"I8"}),
         (_nobody_timed, {"I8"}),
