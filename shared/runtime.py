@@ -163,17 +163,16 @@ class Runtime:
 
     async def _wait_for_state(self, group: str, topics: Sequence[str]) -> None:
         """Return once the group has committed past the ends seen now and the service is prepared."""
-        names = {self.settings.kafka_prefix + topic for topic in topics}
+        names = sorted(self.settings.kafka_prefix + topic for topic in topics)
         servers = self.settings.kafka_bootstrap
+        async with _client(AIOKafkaAdminClient(bootstrap_servers=servers)) as admin:
+            partitions = [
+                TopicPartition(topic["topic"], partition["partition"])
+                for topic in await admin.describe_topics(names)
+                for partition in topic["partitions"]
+            ]
         async with _client(AIOKafkaConsumer(bootstrap_servers=servers)) as reader:
-            await reader.topics()
-            ends = await reader.end_offsets(
-                [
-                    TopicPartition(name, number)
-                    for name in sorted(names)
-                    for number in reader.partitions_for_topic(name) or ()
-                ]
-            )
+            ends = await reader.end_offsets(partitions)
         async with _client(AIOKafkaAdminClient(bootstrap_servers=servers)) as admin:
             while not await self._is_state_read(admin, group, ends):  # noqa: ASYNC110 - Kafka tells no event
                 await asyncio.sleep(0.1)
