@@ -94,15 +94,17 @@ async def add_answers(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) 
     await insert_rows(session, ANSWERS, rows)
 
 
-async def find_answer(session: AsyncSession, complaint_id: UUID) -> sa.RowMapping | None:
-    """Return the newest answer of a complaint."""
+async def find_answer(session: AsyncSession, complaint_id: UUID) -> Mapping[str, Any] | None:
+    """Return the newest answer of a complaint: its answer_id, text and answered_at."""
+    names = ("answer_id", "text", "answered_at")
     rows = await session.execute(
-        sa.select(ANSWERS)
+        sa.select(*(ANSWERS.c[name] for name in names))
         .where(ANSWERS.c.complaint_id == complaint_id)
         .order_by(ANSWERS.c.version.desc())
         .limit(1)
     )
-    return rows.mappings().first()
+    row = rows.first()
+    return None if row is None else dict(zip(names, row, strict=True))
 
 
 def _imported(row: sa.RowMapping) -> ImportedAnswer:
