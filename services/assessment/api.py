@@ -6,8 +6,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from services.assessment.schemas import EvidenceModel, StatementEntry, StatementModel, StatementUnit
+from services.assessment.schemas import (
+    EvidenceModel,
+    ImportProgressModel,
+    StatementEntry,
+    StatementModel,
+    StatementUnit,
+)
 from services.assessment.store.ledger import Line
+from services.assessment.store.progress import count_history
 from services.assessment.usecases import statements
 from shared.auth import Principal, signed_in
 from shared.database import SessionDep
@@ -49,6 +56,13 @@ async def get_statement(
             for one in found.units
         ],
     )
+
+
+@router.get("/imports/progress")
+async def get_import_progress(session: SessionDep, _who: SignedIn) -> ImportProgressModel:
+    """How far the cases of imported history have come here."""
+    assigned, answered = await count_history(session)
+    return ImportProgressModel(assigned=assigned, answered=answered)
 
 
 @router.get("/evidence/{event_id}")

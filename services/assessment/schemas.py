@@ -6,11 +6,11 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-__all__ = ["EvidenceModel", "StatementEntry", "StatementModel", "StatementUnit"]
+__all__ = ["EvidenceModel", "ImportProgressModel", "StatementEntry", "StatementModel", "StatementUnit"]
 
 
 class StatementEntry(BaseModel):
-    """One ledger entry in force. Fen are signed: a deduction is negative. `case` is the complaint's number."""
+    """One ledger entry in force. Signed fen: a deduction is negative. `case` is the complaint's number."""
 
     case: str
     complaint_id: UUID
@@ -50,3 +50,10 @@ class EvidenceModel(BaseModel):
     complaint_id: UUID
     occurred_at: datetime
     body: dict[str, Any]
+
+
+class ImportProgressModel(BaseModel):
+    """Cases of imported history that are assigned, and those that are answered and scored too."""
+
+    assigned: int
+    answered: int
