@@ -73,8 +73,10 @@ def build_router() -> APIRouter:
         )
 
     @router.get("/imports/progress")
-    async def import_progress(source: str, session: SessionDep, _who: Importer) -> ImportProgress:
-        """How far the complaints of a source have come."""
+    async def import_progress(
+        session: SessionDep, _who: Importer, source: str | None = None
+    ) -> ImportProgress:
+        """How far the imported complaints have come, of one source or of all."""
         return ImportProgress(source=source, states=await count_states(session, source))
 
     @router.get("/complaints/{reference}")

@@ -107,9 +107,9 @@ class ImportAnswer(BaseModel):
 
 
 class ImportProgress(BaseModel):
-    """How many complaints of a source there are in each state."""
+    """How many imported complaints there are in each state; of all sources where none is named."""
 
-    source: str
+    source: str | None
     states: dict[State, int]
 
 

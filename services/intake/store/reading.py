@@ -99,13 +99,12 @@ async def find_imported(
     }
 
 
-async def count_states(session: AsyncSession, source: str) -> dict[str, int]:
-    """How many complaints of a source there are in each state."""
-    rows = await session.execute(
-        select(ComplaintRow.state, sa.func.count())
-        .where(col(ComplaintRow.source) == source, col(ComplaintRow.external_id).is_not(None))
-        .group_by(col(ComplaintRow.state))
-    )
+async def count_states(session: AsyncSession, source: str | None) -> dict[str, int]:
+    """How many imported complaints there are in each state, of one source or of all."""
+    statement = select(ComplaintRow.state, sa.func.count()).where(col(ComplaintRow.external_id).is_not(None))
+    if source is not None:
+        statement = statement.where(col(ComplaintRow.source) == source)
+    rows = await session.execute(statement.group_by(col(ComplaintRow.state)))
     return {str(state): int(count) for state, count in rows}
 
 
