@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,6 +19,7 @@ __all__ = ["Kafka"]
 
 _BATCH = 5_000
 _POLL_MS = 1_000
+_SILENCE_LIMIT = 30.0  # seconds
 
 
 class Kafka:
@@ -105,15 +107,22 @@ class Kafka:
 async def _records(
     consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]
 ) -> AsyncIterator["ConsumerRecord[bytes, bytes]"]:
-    """Yield every record before the ends, each partition in its order."""
+    """Yield every record before the ends, each partition in its order.
+
+    TimeoutError if none comes for a long time although there must be more.
+    """
     starts = await consumer.beginning_offsets(list(ends))
     left = {partition for partition, end in ends.items() if end > starts[partition]}
     if not left:
         return
     consumer.assign(sorted(left))
     await consumer.seek_to_beginning()
+    silent_since = time.monotonic()
     while left:
+        if time.monotonic() - silent_since > _SILENCE_LIMIT:
+            raise TimeoutError(f"Kafka 在 {_SILENCE_LIMIT:.0f} 秒内没有给出其余的记录")
         for found in (await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH)).values():
+            silent_since = time.monotonic()
             for record in found:
                 if record.offset < ends[TopicPartition(record.topic, record.partition)]:
                     yield record
