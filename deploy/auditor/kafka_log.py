@@ -117,19 +117,26 @@ async def _records(
         return
     consumer.assign(sorted(left))
     await consumer.seek_to_beginning()
-    silent_since = time.monotonic()
+    heard_at = time.monotonic()
     while left:
-        if time.monotonic() - silent_since > _SILENCE_LIMIT:
-            raise TimeoutError(f"Kafka 在 {_SILENCE_LIMIT:.0f} 秒内没有给出其余的记录")
         for found in (await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH)).values():
-            silent_since = time.monotonic()
+            heard_at = time.monotonic()
             for record in found:
                 if record.offset < ends[TopicPartition(record.topic, record.partition)]:
                     yield record
-        for partition in sorted(left):
-            if await consumer.position(partition) >= ends[partition]:
-                left.discard(partition)
-                consumer.pause(partition)
+        await _leave_finished(consumer, left, ends)
+        if time.monotonic() - heard_at > _SILENCE_LIMIT:
+            raise TimeoutError(f"Kafka 在 {_SILENCE_LIMIT:.0f} 秒内没有给出其余的记录")
+
+
+async def _leave_finished(
+    consumer: AIOKafkaConsumer, left: set[TopicPartition], ends: Mapping[TopicPartition, int]
+) -> None:
+    """Forget the partitions that are read to their ends, so that what comes later is not fetched."""
+    for partition in sorted(left):
+        if await consumer.position(partition) >= ends[partition]:
+            left.discard(partition)
+            consumer.pause(partition)
 
 
 def _fields(kind: str, value: bytes | None) -> Mapping[str, Any] | None:
