@@ -4,9 +4,12 @@ from collections import defaultdict
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 
+from services.assessment.domain.ledger import Entry
 from services.assessment.schemas import (
+    CaseEntry,
+    CaseLedgerModel,
     EvidenceModel,
     ImportProgressModel,
     StatementEntry,
@@ -17,6 +20,7 @@ from services.assessment.store.ledger import Line
 from services.assessment.store.progress import count_history
 from services.assessment.usecases import statements
 from shared.auth import Principal, signed_in
+from shared.contracts.registry import EVENT_TYPES
 from shared.database import SessionDep
 
 __all__ = ["router"]
@@ -72,10 +76,41 @@ async def get_evidence(event_id: UUID, session: SessionDep, who: SignedIn) -> Ev
     return EvidenceModel(
         event_id=found.row.event_id,
         type=found.row.type,
+        topic=EVENT_TYPES[found.row.type].topic,
         case=found.number,
         complaint_id=found.row.complaint_id,
         occurred_at=found.row.occurred_at,
         body=found.row.body,
+    )
+
+
+@router.get("/ledger/{complaint}")
+async def get_ledger(
+    complaint: Annotated[str, Path(max_length=50)], session: SessionDep, who: SignedIn
+) -> CaseLedgerModel:
+    """Everything booked for a case, named by its number or its id, reversals too."""
+    found = await statements.case_ledger(session, complaint, who)
+    return CaseLedgerModel(
+        case=found.number,
+        complaint_id=found.complaint_id,
+        total_fen=found.total_fen,
+        entries=[_booked(one) for one in found.entries],
+    )
+
+
+def _booked(entry: Entry) -> CaseEntry:
+    posting = entry.posting
+    return CaseEntry(
+        entry_id=entry.entry_id,
+        unit_code=posting.unit,
+        clause=posting.key.clause,
+        occurrence=posting.key.occurrence,
+        amount_fen=posting.amount_fen,
+        month=posting.month,
+        evidence=list(posting.evidence),
+        explanation=posting.explanation,
+        rule_book_version=posting.rule_book_version,
+        reverses=posting.reverses,
     )
 
 

@@ -1,5 +1,6 @@
 """HTML routes of assessment."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -65,14 +66,15 @@ async def get_unit_statement(
     request: Request,
     session: SessionDep,
     who: SignedIn,
-    after: UUID | None = None,
+    before: UUID | None = None,
 ) -> Response:
     """Show a unit's month entry by entry."""
     books, now = request.app.state.books, request.app.state.clock.now()
     shown = await statements.visible_unit(session, unit, who)
     found = await statements.statement_for(session, month, who, books=books, now=now, unit=shown.code)
-    lines = await statements.lines_for(session, month, shown.code, after=after, limit=_PAGE + 1)
+    lines = await statements.lines_for(session, month, shown.code, before=before, limit=_PAGE + 1)
     titles = await statements.clause_titles(session, books)
+    names = await statements.evidence_names(session, lines)
     total = found.units[0]
     last = lines[_PAGE - 1].entry_id if len(lines) > _PAGE else None
     return _pages(request).page(
@@ -82,8 +84,8 @@ async def get_unit_statement(
         unit_name=shown.name,
         total_fen=total.total_fen,
         entry_count=total.entry_count,
-        entries=[_row(line, titles.get(line.clause, "")) for line in lines[:_PAGE]],
-        older_url=last and f"/assessment/statements/{month}/{shown.code}?after={last}",
+        entries=[_row(line, titles.get(line.clause, ""), names) for line in lines[:_PAGE]],
+        older_url=last and f"/assessment/statements/{month}/{shown.code}?before={last}",
         user=await _viewer(session, who),
     )
 
@@ -112,8 +114,7 @@ async def get_evidence(event_id: UUID, request: Request, session: SessionDep, wh
     )
 
 
-def _row(line: Line, title: str) -> dict[str, Any]:
-    names = ["超时记录" if n == 0 else "此前一次" for n in range(len(line.evidence))]
+def _row(line: Line, title: str, names: Mapping[UUID, str]) -> dict[str, Any]:
     return {
         "complaint_id": line.complaint_id,
         "case_number": line.number,
@@ -122,7 +123,7 @@ def _row(line: Line, title: str) -> dict[str, Any]:
         "amount_fen": line.amount_fen,
         "explanation": line.explanation,
         "evidence": [
-            {"event_id": event_id, "name": name} for event_id, name in zip(line.evidence, names, strict=True)
+            {"event_id": event_id, "name": names.get(event_id, "查看依据")} for event_id in line.evidence
         ],
     }
 

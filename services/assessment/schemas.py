@@ -6,7 +6,15 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-__all__ = ["EvidenceModel", "ImportProgressModel", "StatementEntry", "StatementModel", "StatementUnit"]
+__all__ = [
+    "CaseEntry",
+    "CaseLedgerModel",
+    "EvidenceModel",
+    "ImportProgressModel",
+    "StatementEntry",
+    "StatementModel",
+    "StatementUnit",
+]
 
 
 class StatementEntry(BaseModel):
@@ -41,11 +49,36 @@ class StatementModel(BaseModel):
     units: list[StatementUnit]
 
 
+class CaseEntry(BaseModel):
+    """One entry of a case's ledger as it was booked; `reverses` names the entry it takes back."""
+
+    entry_id: UUID
+    unit_code: str
+    clause: str
+    occurrence: str
+    amount_fen: int
+    month: str
+    evidence: list[UUID]
+    explanation: str
+    rule_book_version: int
+    reverses: UUID | None
+
+
+class CaseLedgerModel(BaseModel):
+    """Everything booked for a case, in order; `case` is the complaint's number."""
+
+    case: str
+    complaint_id: UUID
+    total_fen: int
+    entries: list[CaseEntry]
+
+
 class EvidenceModel(BaseModel):
     """An event that proves an entry, as it was received."""
 
     event_id: UUID
     type: str
+    topic: str
     case: str
     complaint_id: UUID
     occurred_at: datetime

@@ -17,7 +17,7 @@ from services.assessment.domain.ledger import (
     corrections,
     statement,
 )
-from services.assessment.domain.repeats import Window, windows_after, windows_before
+from services.assessment.domain.repeats import chargeable, place
 from services.assessment.domain.rulebook import CaseCap, RuleBook
 from services.assessment.domain.scoring import desired_charges
 from tests.support.scoring_facts import CLAUSES, SHANGHAI, at, miss, overdue, rule_book, uid
@@ -63,11 +63,11 @@ class Incremental:
         self._score([m for m in self.misses if m.case_id == fact.case_id], fact.case_id)
 
     def _score(self, changed: Sequence[Miss], case_id: UUID) -> None:
-        books = {1: self.book}
-        scope = {case_id} | {m.case_id for m in self._within(windows_after(changed, books))}
+        """Score what assessment's store would read: the touched case and its misses' nearest neighbours."""
+        scope = {case_id} | {m.case_id for m in self._beside(changed, after=True)}
         own = [m for m in self.misses if m.case_id in scope]
-        given = own + self._within(windows_before(own, books))
-        desired = desired_charges(self.cases, given, self.days, books, scope)
+        given = own + self._beside(own, after=False)
+        desired = desired_charges(self.cases, given, self.days, {1: self.book}, scope)
         active = {key: entry for key, entry in active_entries(self.ledger).items() if key.case_id in scope}
         self.ledger += posted(corrections(active, desired), start=len(self.ledger))
         assert (
@@ -75,14 +75,17 @@ class Incremental:
             == ()
         )
 
-    def _within(self, windows: Iterable[Window]) -> list[Miss]:
-        return [
-            m
-            for m in self.misses
-            if any(
-                (w.unit, w.kind) == (m.unit, m.kind) and w.since <= m.occurred_at <= w.until for w in windows
+    def _beside(self, misses: Iterable[Miss], *, after: bool) -> list[Miss]:
+        """The chargeable miss of the same unit and clock right after, or right before, each."""
+        found = []
+        for one in misses:
+            line = sorted(
+                (m for m in chargeable(self.cases, self.misses) if (m.unit, m.kind) == (one.unit, one.kind)),
+                key=place,
             )
-        ]
+            near = [m for m in line if (place(m) > place(one) if after else place(m) < place(one))]
+            found += near[:1] if after else near[-1:]
+        return found
 
     def net(self) -> Net:
         return {

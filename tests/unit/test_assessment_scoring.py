@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from services.assessment.domain.facts import Basis, Case, Miss, OverdueWorkday
-from services.assessment.domain.repeats import Window, windows_after, windows_before
 from services.assessment.domain.rulebook import CaseCap, RuleBook
 from services.assessment.domain.scoring import Charge, ChargeKey, desired_charges
 from tests.support.scoring_facts import at, miss, overdue, rule_book, uid
@@ -258,23 +257,4 @@ def test_further_workday_explains_itself() -> None:
     assert charged[ChargeKey(uid("a"), "C-COMPLETE-LATE", f"{uid('a-complete')}:w1")].explanation == (
         "应于 2019-04-09 09:12 前办结，至 2019-04-10 09:12 逾期满第 1 个工作日；"
         "每满一个工作日加扣 50.00 元，连同基数封顶 500.00 元，扣 50.00 元"
-    )
-
-
-def test_windows_reach_30_days_and_join_where_they_overlap() -> None:
-    books = {1: rule_book()}
-    misses = [
-        miss("a", "accept", "2019-04-20 09:00"),
-        miss("b", "accept", "2019-05-01 09:00"),
-        miss("c", "accept", "2019-09-01 09:00"),
-        miss("d", "answer", "2019-04-20 09:00", unit="water"),
-    ]
-
-    assert windows_before(misses, books) == (
-        Window("repair", misses[0].kind, at("2019-03-21 09:00"), at("2019-05-01 09:00")),
-        Window("repair", misses[2].kind, at("2019-08-02 09:00"), at("2019-09-01 09:00")),
-        Window("water", misses[3].kind, at("2019-03-21 09:00"), at("2019-04-20 09:00")),
-    )
-    assert windows_after(misses[:1], books) == (
-        Window("repair", misses[0].kind, at("2019-04-20 09:00"), at("2019-05-20 09:00")),
     )

@@ -2,15 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from services.assessment.domain.facts import Case, ClockKind, Miss
+from services.assessment.domain.facts import Case, Miss
 from services.assessment.domain.rulebook import Clause, RuleBook
 
-__all__ = ["Breach", "Window", "breaches", "chargeable", "windows_after", "windows_before"]
+__all__ = ["Breach", "breaches", "chargeable", "place"]
 
 
 class Breach(NamedTuple):
@@ -19,16 +18,6 @@ class Breach(NamedTuple):
     miss: Miss
     clause: Clause
     previous: Miss | None
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The misses of one unit and kind of clock with `since <= occurred_at <= until`."""
-
-    unit: str
-    kind: ClockKind
-    since: datetime
-    until: datetime
 
 
 def chargeable(cases: Mapping[UUID, Case], misses: Iterable[Miss]) -> list[Miss]:
@@ -44,27 +33,9 @@ def breaches(misses: Iterable[Miss], books: Mapping[int, RuleBook]) -> Iterator[
         groups[miss.unit, clause.code].append((miss, clause))
     for group in groups.values():
         earlier: Miss | None = None
-        for miss, clause in sorted(group, key=lambda pair: _place(pair[0])):
+        for miss, clause in sorted(group, key=lambda pair: place(pair[0])):
             yield Breach(miss, clause, earlier if _repeats(miss, clause, earlier) else None)
             earlier = miss
-
-
-def windows_before(misses: Iterable[Miss], books: Mapping[int, RuleBook]) -> tuple[Window, ...]:
-    """Return where the misses lie that decide whether these are repeats."""
-    return _joined(
-        Window(miss.unit, miss.kind, miss.occurred_at - clause.repeat.within, miss.occurred_at)
-        for miss, clause in _with_clause(misses, books)
-        if clause.repeat is not None
-    )
-
-
-def windows_after(misses: Iterable[Miss], books: Mapping[int, RuleBook]) -> tuple[Window, ...]:
-    """Return where the misses lie that these make repeats: their cases must be scored again."""
-    return _joined(
-        Window(miss.unit, miss.kind, miss.occurred_at, miss.occurred_at + clause.repeat.within)
-        for miss, clause in _with_clause(misses, books)
-        if clause.repeat is not None
-    )
 
 
 def _with_clause(misses: Iterable[Miss], books: Mapping[int, RuleBook]) -> Iterator[tuple[Miss, Clause]]:
@@ -80,21 +51,10 @@ def _repeats(miss: Miss, clause: Clause, earlier: Miss | None) -> bool:
     return miss.occurred_at - earlier.occurred_at <= clause.repeat.within
 
 
-def _joined(windows: Iterable[Window]) -> tuple[Window, ...]:
-    """Join windows of one unit and kind that overlap, so that each miss is read once."""
-    joined: list[Window] = []
-    for window in sorted(windows, key=lambda w: (w.unit, w.kind, w.since, w.until)):
-        last = joined[-1] if joined else None
-        if last and (last.unit, last.kind) == (window.unit, window.kind) and window.since <= last.until:
-            joined[-1] = Window(last.unit, last.kind, last.since, max(last.until, window.until))
-        else:
-            joined.append(window)
-    return tuple(joined)
-
-
 def _order(miss: Miss) -> tuple[datetime, UUID]:
     return miss.occurred_at, miss.event_id
 
 
-def _place(miss: Miss) -> tuple[datetime, UUID, UUID]:
+def place(miss: Miss) -> tuple[datetime, UUID, UUID]:
+    """Return where a miss stands among those of its unit and kind of clock."""
     return miss.occurred_at, miss.case_id, miss.deadline_id

@@ -80,9 +80,9 @@ def desired_charges(
 ) -> dict[ChargeKey, Charge]:
     """Return the charges of the cases in `scope`.
 
-    `misses` holds every miss of those cases and those in `windows_before` them, `cases` every case named,
-    `overdue` the workdays of the cases in scope. More of each does no harm. Raises KeyError where a case or a
-    rule-book version is missing.
+    `misses` holds every miss of those cases and, for each, the chargeable one of the same unit and kind of
+    clock that stands right before it; `cases` every case named, `overdue` the workdays of the cases in scope.
+    More of each does no harm. Raises KeyError where a case or a rule-book version is missing.
     """
     reported = _by_deadline(overdue)
     lines: dict[UUID, dict[ChargeKey, Charge]] = defaultdict(dict)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.assessment.domain.facts import Case
@@ -16,9 +16,11 @@ from services.assessment.tables import Base
 __all__ = [
     "CaseChange",
     "add_cases",
+    "find_case",
     "find_known",
     "list_cases",
     "list_numbers",
+    "lock_cases",
     "next_numbers",
     "save_changes",
 ]
@@ -47,16 +49,39 @@ class CaseChange:
 
 async def add_cases(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Open cases; one that is open already stays as it is."""
-    await session.execute(insert(cases).values(list(rows)).on_conflict_do_nothing())
+    await session.execute(insert(cases).on_conflict_do_nothing(), list(rows))
 
 
 async def find_known(session: AsyncSession, ids: Collection[UUID]) -> set[UUID]:
     """Those of `ids` that have a case."""
-    return set(await session.scalars(sa.select(cases.c.complaint_id).where(cases.c.complaint_id.in_(ids))))
+    return set(
+        await session.scalars(sa.select(cases.c.complaint_id).where(cases.c.complaint_id == _any(ids)))
+    )
 
 
-async def save_changes(session: AsyncSession, changes: Sequence[CaseChange]) -> set[UUID]:
-    """Write changes; return the cases that fell back to a unit and were taken by it just now."""
+async def find_case(session: AsyncSession, complaint: str) -> "sa.Row[UUID, str, str | None] | None":
+    """A case by its number, or by its id: id, number and unit."""
+    try:
+        named = cases.c.complaint_id == UUID(complaint)
+    except ValueError:
+        named = cases.c.number == complaint
+    return (
+        await session.execute(sa.select(cases.c.complaint_id, cases.c.number, cases.c.unit).where(named))
+    ).first()
+
+
+async def lock_cases(session: AsyncSession, ids: Collection[UUID]) -> None:
+    """Lock cases in the one order that everybody locks them in; the caller locks no more after this."""
+    await session.execute(
+        sa.select(cases.c.complaint_id)
+        .where(cases.c.complaint_id == _any(ids))
+        .order_by(cases.c.complaint_id)
+        .with_for_update()
+    )
+
+
+async def save_changes(session: AsyncSession, changes: Sequence[CaseChange]) -> None:
+    """Write changes to cases that are locked."""
     ordered = sorted(changes, key=lambda one: one.complaint_id)
     given: dict[str, Any] = {
         "ids": [one.complaint_id for one in ordered],
@@ -67,22 +92,21 @@ async def save_changes(session: AsyncSession, changes: Sequence[CaseChange]) -> 
         "takers": [" ".join(sorted(one.takers)) for one in ordered],
     }
     given |= {name: [one.times.get(name) for one in ordered] for name in _TIMES}
-    rows = await session.execute(_SAVE, given)
-    return {complaint_id for complaint_id, now_taken in rows if now_taken}
+    await session.execute(_SAVE, given)
 
 
 async def list_cases(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, Case]:
     """The cases by id, as scoring sees them."""
     rows = await session.execute(
         sa.select(cases.c.complaint_id, cases.c.fallback_unit, cases.c.taken).where(
-            cases.c.complaint_id.in_(ids)
+            cases.c.complaint_id == _any(ids)
         )
     )
     return {row.complaint_id: Case(row.complaint_id, row.fallback_unit, row.taken) for row in rows}
 
 
 async def next_numbers(session: AsyncSession, counts: dict[UUID, int]) -> dict[UUID, tuple[int, str]]:
-    """Reserve that many event numbers per case; per case the first one, and the case's origin."""
+    """Reserve that many event numbers per locked case; per case the first one, and the case's origin."""
     ordered = sorted(counts)
     rows = await session.execute(_NUMBERS, {"ids": ordered, "counts": [counts[one] for one in ordered]})
     return {row.complaint_id: (row.event_seq - counts[row.complaint_id] + 1, row.origin) for row in rows}
@@ -91,9 +115,14 @@ async def next_numbers(session: AsyncSession, counts: dict[UUID, int]) -> dict[U
 async def list_numbers(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, str]:
     """The numbers people know cases by."""
     rows = await session.execute(
-        sa.select(cases.c.complaint_id, cases.c.number).where(cases.c.complaint_id.in_(ids))
+        sa.select(cases.c.complaint_id, cases.c.number).where(cases.c.complaint_id == _any(ids))
     )
     return {row.complaint_id: row.number for row in rows}
+
+
+def _any(ids: Collection[UUID]) -> "sa.CollectionAggregate[bool]":
+    """Any of these ids, as one parameter however many they are."""
+    return sa.any_(sa.cast(list(ids), ARRAY(sa.Uuid)))
 
 
 _SAVE = sa.text("""
@@ -108,9 +137,6 @@ _SAVE = sa.text("""
             id, unit, category, urgency, fallback, takers,
             assigned_at, accepted_at, arrived_at, completed_at, answered_at
         )
-    ), old AS MATERIALIZED (
-        SELECT complaint_id, taken, fallback_unit FROM cases JOIN given ON complaint_id = id
-        ORDER BY complaint_id FOR UPDATE OF cases
     )
     UPDATE cases SET
         unit = coalesce(given.unit, cases.unit),
@@ -125,19 +151,15 @@ _SAVE = sa.text("""
         arrived_at = coalesce(given.arrived_at, cases.arrived_at),
         completed_at = coalesce(given.completed_at, cases.completed_at),
         answered_at = coalesce(given.answered_at, cases.answered_at)
-    FROM given JOIN old ON old.complaint_id = given.id
+    FROM given
     WHERE cases.complaint_id = given.id
-    RETURNING cases.complaint_id, cases.taken AND NOT old.taken
 """)
 _NUMBERS = sa.text("""
     WITH given AS MATERIALIZED (
         SELECT id, number FROM unnest(CAST(:ids AS uuid[]), CAST(:counts AS integer[])) AS c (id, number)
-    ), locked AS MATERIALIZED (
-        SELECT complaint_id FROM cases JOIN given ON complaint_id = id
-        ORDER BY complaint_id FOR UPDATE OF cases
     )
     UPDATE cases SET event_seq = event_seq + number
-    FROM given JOIN locked ON locked.complaint_id = id
+    FROM given
     WHERE cases.complaint_id = id
     RETURNING cases.complaint_id, cases.event_seq, cases.origin
 """)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.assessment.domain import facts
@@ -17,6 +17,7 @@ __all__ = [
     "add_misses",
     "add_overdue_workdays",
     "find_evidence",
+    "list_evidence",
     "list_following_cases",
     "list_misses",
     "list_overdue_workdays",
@@ -24,6 +25,7 @@ __all__ = [
     "lock_units",
 ]
 
+_IDS = ARRAY(sa.Uuid)
 misses, overdue_workdays, evidence_events = (
     Base.metadata.tables[name] for name in ("misses", "overdue_workdays", "evidence_events")
 )
@@ -61,7 +63,7 @@ async def add_misses(
         for one, data in reported
     ]
     if rows:
-        await session.execute(insert(misses).values(rows).on_conflict_do_nothing())
+        await session.execute(insert(misses).on_conflict_do_nothing(), rows)
 
 
 async def add_overdue_workdays(
@@ -81,7 +83,7 @@ async def add_overdue_workdays(
         for one, data in reported
     ]
     if rows:
-        await session.execute(insert(overdue_workdays).values(rows).on_conflict_do_nothing())
+        await session.execute(insert(overdue_workdays).on_conflict_do_nothing(), rows)
 
 
 async def add_evidence(
@@ -102,7 +104,7 @@ async def add_evidence(
         for one, data in reported
     ]
     if rows:
-        await session.execute(insert(evidence_events).values(rows).on_conflict_do_nothing())
+        await session.execute(insert(evidence_events).on_conflict_do_nothing(), rows)
 
 
 async def find_evidence(session: AsyncSession, event_id: UUID) -> EvidenceRow | None:
@@ -110,9 +112,15 @@ async def find_evidence(session: AsyncSession, event_id: UUID) -> EvidenceRow | 
     return await session.get(EvidenceRow, event_id)
 
 
+async def list_evidence(session: AsyncSession, event_ids: Collection[UUID]) -> dict[UUID, EvidenceRow]:
+    """Events that were kept as evidence, by id."""
+    rows = await session.scalars(sa.select(EvidenceRow).where(evidence_events.c.event_id == _any(event_ids)))
+    return {row.event_id: row for row in rows}
+
+
 async def list_misses(session: AsyncSession, complaint_ids: Collection[UUID]) -> list[facts.Miss]:
     """Every miss of these cases."""
-    rows = await session.execute(sa.select(*misses.c).where(misses.c.complaint_id.in_(complaint_ids)))
+    rows = await session.execute(sa.select(*misses.c).where(misses.c.complaint_id == _any(complaint_ids)))
     return [_miss(row) for row in rows]
 
 
@@ -121,7 +129,7 @@ async def list_overdue_workdays(
 ) -> list[facts.OverdueWorkday]:
     """Every further workday of these cases."""
     rows = await session.execute(
-        sa.select(*overdue_workdays.c).where(overdue_workdays.c.complaint_id.in_(complaint_ids))
+        sa.select(*overdue_workdays.c).where(overdue_workdays.c.complaint_id == _any(complaint_ids))
     )
     return [
         facts.OverdueWorkday(
@@ -150,6 +158,11 @@ async def list_preceding_misses(session: AsyncSession, deadline_ids: Collection[
     """The chargeable miss that precedes each of these, of the same unit and kind of clock."""
     rows = await session.execute(_PRECEDING, {"ids": list(deadline_ids)})
     return [_miss(row) for row in rows]
+
+
+def _any(ids: Collection[UUID]) -> "sa.CollectionAggregate[bool]":
+    """Any of these ids, as one parameter however many they are."""
+    return sa.any_(sa.cast(list(ids), _IDS))
 
 
 def _miss(row: "sa.Row[tuple[object, ...]]") -> facts.Miss:

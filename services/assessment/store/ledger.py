@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.assessment.domain.ledger import Entry, Posting
@@ -46,7 +47,9 @@ class Line:
 async def list_entries(session: AsyncSession, complaint_ids: Collection[UUID]) -> list[tuple[Entry, int]]:
     """Every entry of these cases, reversed ones and reversals too, each with its round."""
     rows = await session.execute(
-        sa.select(*ledger.c).where(ledger.c.complaint_id.in_(complaint_ids)).order_by(ledger.c.entry_id)
+        sa.select(*ledger.c)
+        .where(ledger.c.complaint_id == sa.any_(sa.cast(list(complaint_ids), ARRAY(sa.Uuid))))
+        .order_by(ledger.c.entry_id)
     )
     return [(Entry(row.entry_id, _posting(row)), row.round) for row in rows]
 
@@ -92,10 +95,10 @@ async def list_lines(
     month: str,
     unit: str | None = None,
     *,
-    after: UUID | None = None,
+    before: UUID | None = None,
     limit: int | None = None,
 ) -> list[Line]:
-    """Entries in force of a month, in the order they were booked, from the one after entry `after` on."""
+    """Entries in force of a month, the newest first, from the one before entry `before` on."""
     reversal = ledger.alias()
     statement = (
         sa.select(ledger, cases.c.number)
@@ -105,13 +108,13 @@ async def list_lines(
             ledger.c.reverses.is_(None),
             ~sa.exists().where(reversal.c.reverses == ledger.c.entry_id),
         )
-        .order_by(ledger.c.entry_id)
+        .order_by(ledger.c.entry_id.desc())
         .limit(limit)
     )
     if unit is not None:
         statement = statement.where(ledger.c.unit == unit)
-    if after is not None:
-        statement = statement.where(ledger.c.entry_id > after)
+    if before is not None:
+        statement = statement.where(ledger.c.entry_id < before)
     return [
         Line(
             entry_id=row.entry_id,

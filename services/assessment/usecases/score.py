@@ -23,18 +23,17 @@ from shared.contracts.envelope import Origin
 from shared.ids import uuid7
 from shared.outbox import Outgoing
 
-__all__ = ["score"]
+__all__ = ["find_scope", "score"]
 
 
-async def score(session: AsyncSession, touched: Collection[UUID], *, books: Books, clock: Clock) -> None:
-    """Bring the ledger to what the stored facts of these cases, and of those they decide, deserve.
+async def find_scope(session: AsyncSession, touched: Collection[UUID]) -> set[UUID]:
+    """Return the cases to score when these were touched: themselves, and those whose misses follow theirs."""
+    changed = await facts.list_misses(session, touched) if touched else []
+    return set(touched) | await facts.list_following_cases(session, [one.deadline_id for one in changed])
 
-    The caller has locked the units concerned.
-    """
-    changed = await facts.list_misses(session, touched)
-    if not changed:
-        return
-    scope = set(touched) | await facts.list_following_cases(session, [one.deadline_id for one in changed])
+
+async def score(session: AsyncSession, scope: Collection[UUID], *, books: Books, clock: Clock) -> None:
+    """Bring the ledger to what the stored facts of these cases deserve. The caller has locked them."""
     own = await facts.list_misses(session, scope)
     given = [*own, *await facts.list_preceding_misses(session, [one.deadline_id for one in own])]
     desired = desired_charges(

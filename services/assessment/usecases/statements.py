@@ -7,19 +7,33 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.assessment.domain.months import MonthError, check_month
+from services.assessment.domain.ledger import Entry
+from services.assessment.domain.months import MonthError, MonthFormError, check_month
 from services.assessment.domain.rulebook import RuleBook
 from services.assessment.domain.wording import month_of
 from services.assessment.store import cases, facts, ledger
 from services.assessment.store.ledger import Line
 from services.assessment.tables import EvidenceRow
 from services.assessment.usecases.books import Books
+from services.assessment.usecases.evidence import name_of
 from shared import state
 from shared.auth import Principal
 from shared.contracts.dispatch import UnitState
 from shared.problems import FieldProblem, Problem
 
-__all__ = ["Evidence", "Statement", "UnitMonth", "evidence_for", "lines_for", "statement_for", "visible_unit"]
+__all__ = [
+    "CaseLedger",
+    "Evidence",
+    "Statement",
+    "UnitMonth",
+    "case_ledger",
+    "clause_titles",
+    "evidence_for",
+    "evidence_names",
+    "lines_for",
+    "statement_for",
+    "visible_unit",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +52,16 @@ class Statement:
     month: str
     rule_book_version: int
     units: tuple[UnitMonth, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseLedger:
+    """What a case has cost, entry by entry; `total_fen` is their sum."""
+
+    complaint_id: UUID
+    number: str
+    total_fen: int
+    entries: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +101,31 @@ async def lines_for(
     month: str,
     unit: str | None,
     *,
-    after: UUID | None = None,
+    before: UUID | None = None,
     limit: int | None = None,
 ) -> list[Line]:
-    """Return the entries in force of a month, as they were booked; the caller has checked month and unit."""
-    return await ledger.list_lines(session, month, unit, after=after, limit=limit)
+    """Return the entries in force of a month, the newest first; the caller has checked month and unit."""
+    return await ledger.list_lines(session, month, unit, before=before, limit=limit)
+
+
+async def case_ledger(session: AsyncSession, complaint: str, who: Principal) -> CaseLedger:
+    """Return every entry of a case, by its number or id. Problem 404 if none is theirs to see."""
+    found = await cases.find_case(session, complaint)
+    if found is None:
+        raise Problem(404, "没有这件投诉")
+    booked = [entry for entry, _ in await ledger.list_entries(session, [found.complaint_id])]
+    seen = [entry for entry in booked if who.sees_unit(entry.posting.unit)]
+    if not seen and not who.sees_unit(found.unit or ""):
+        raise Problem(404, "没有这件投诉")
+    return CaseLedger(
+        found.complaint_id, found.number, sum(one.posting.amount_fen for one in seen), tuple(seen)
+    )
+
+
+async def evidence_names(session: AsyncSession, lines: Sequence[Line]) -> Mapping[UUID, str]:
+    """Return what happened, in a few words, for each event that these entries name."""
+    ids = {event_id for line in lines for event_id in line.evidence}
+    return {event_id: name_of(row) for event_id, row in (await facts.list_evidence(session, ids)).items()}
 
 
 async def visible_unit(session: AsyncSession, unit: str, who: Principal) -> UnitState:
@@ -124,7 +168,7 @@ def _book_of(month: str, books: Mapping[int, RuleBook], now: datetime) -> RuleBo
     try:
         check_month(month, first=min(book.in_force_from for book in books.values()), now=now)
     except MonthError as error:
-        status = 404 if month[:4].isdigit() and month[4:5] == "-" else 422
+        status = 422 if isinstance(error, MonthFormError) else 404
         raise Problem(status, str(error), fields=[FieldProblem("month", str(error))]) from None
     in_force = [book for book in books.values() if month_of(book.in_force_from) <= month]
     return max(in_force, key=lambda book: book.version)
