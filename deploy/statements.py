@@ -30,8 +30,8 @@ def get_statement(client: Client, month: str) -> dict[str, Any]:
 
 
 def only_unit(statement: Mapping[str, Any], unit: str) -> dict[str, Any]:
-    """The statement with one unit alone. LaunchError naming the units if it has none by that name."""
-    units = [one for one in statement["units"] if one["unit"] == unit]
+    """The statement with one unit alone, by name or code. LaunchError naming the choices if there is none."""
+    units = [one for one in statement["units"] if unit in {one["unit"], one.get("unit_code")}]
     if not units:
         names = "、".join(one["unit"] for one in statement["units"])
         raise LaunchError(f"没有单位“{unit}”", f"可以是：{names}")

@@ -42,7 +42,7 @@ def import_file(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="只检查文件，什么也不发送")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="结果以 JSON 输出")] = False,
     url: Annotated[str, typer.Option(envvar="HUIYING_URL", help="系统地址")] = "http://127.0.0.1:8080",
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="等到全部派单、答复全部登记后再结束")] = True,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="等到全部派单、答复、考核后再结束")] = True,
     source: Annotated[str, typer.Option(help="这些投诉来自哪个系统；编号在同一来源内唯一")] = "message-board",
 ) -> None:
     """Import a file into a running installation."""
@@ -77,10 +77,13 @@ def _carry_out(job: "Job", url: str, console: "Console", *, wait: bool) -> "Repo
         report = job.carry_out(client, lambda count: progress.advance(sending, count))
         if not wait:
             return report
-        settling = progress.add_task("派单", total=total)
+        settling = progress.add_task("派单与考核", total=total)
         try:
             left = wait_until_settled(
-                client, job.entries, lambda left: progress.update(settling, completed=max(0, total - left))
+                client,
+                job.sources,
+                report.answers["accepted"] + report.answers["already_there"],
+                lambda left: progress.update(settling, completed=max(0, total - left)),
             )
         except LaunchError as error:  # all is in, only the waiting failed
             console.print(f"没能等到处理结束：{error.line()}", markup=False)

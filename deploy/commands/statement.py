@@ -85,7 +85,8 @@ def _show_entries(found: dict[str, Any]) -> None:
         f"{_title(found)}　{unit['unit']}　{len(unit['entries'])} 条，合计 {yuan(unit['total_fen'])}"
     )
     for entry in unit["entries"]:
-        console.print(f"\n{entry['case']}　{entry['clause']}　{yuan(entry['amount_fen'])}")
+        clause = f"{entry['clause']} {entry.get('clause_title', '')}".strip()
+        console.print(f"\n{entry['case']}　{clause}　{yuan(entry['amount_fen'])}")
         console.print(f"  {entry['explanation']}")
         console.print(f"  依据：{'、'.join(entry['evidence'])}")
 

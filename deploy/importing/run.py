@@ -57,6 +57,11 @@ class Job:
     entries: Sequence[Entry]
     refusals: Sequence[Refusal]
 
+    @property
+    def sources(self) -> frozenset[str]:
+        """The systems the entries come from."""
+        return frozenset(entry.complaint.source for entry in self.entries)
+
     def rehearse(self) -> Report:
         """Report what the file itself allows. Writes the error workbook, sends nothing."""
         sent = Sent()

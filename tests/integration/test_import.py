@@ -27,7 +27,7 @@ UNANSWERED = 5
 CONTENT = {
     "intake": "SELECT count(*) FROM complaints",
     "dispatch": "SELECT count(*) FROM cases",
-    "assessment": "SELECT count(*) FROM ledger_entries",
+    "assessment": "SELECT count(*) FROM ledger",
 }
 
 

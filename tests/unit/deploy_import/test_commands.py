@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner, Result
-from werkzeug import Response
+from werkzeug import Request, Response
 
 from deploy.cli import app
 from deploy.client import TOKEN_VARIABLE
@@ -74,6 +74,16 @@ def offer(server: HTTPServer, path: str, content: Any, method: str = "GET") -> N
     server.expect_request(path, method=method).respond_with_json(content)
 
 
+def answer_in_turn(server: HTTPServer, path: str, answers: list[Any]) -> None:
+    """Give the answers one after the other, the last one for ever."""
+    left = list(answers)
+
+    def answer(_request: Request) -> Response:
+        return Response(json.dumps(left.pop(0) if len(left) > 1 else left[0]))
+
+    server.expect_request(path).respond_with_handler(answer)
+
+
 def test_a_dry_run_with_json_prints_one_object_and_sends_nothing(tmp_path: Path) -> None:
     file = write_workbook(tmp_path / "a.xlsx", [row(1), row(2)])
 
@@ -103,15 +113,17 @@ def test_refused_rows_are_named_and_end_with_their_own_exit_code(tmp_path: Path)
     assert str(tmp_path / "a.错误.xlsx") in result.stderr
 
 
-def test_an_import_waits_until_all_is_assigned(server: HTTPServer, tmp_path: Path) -> None:
+def test_an_import_waits_until_all_is_assigned_answered_and_scored(
+    server: HTTPServer, tmp_path: Path
+) -> None:
     accepted = {"rows": [{"external_id": "1", "outcome": "accepted", "reasons": []}]}
     offer(server, "/api/imports", accepted, "POST")
     offer(server, "/dispatch/api/answers/import", {"rows": [{"outcome": "accepted"}]}, "POST")
     offer(server, "/dispatch/api/answers/imported", [])
-    states = iter([{"registered": 1}, {"registered": 0, "answered": 1}])
-    server.expect_request("/api/imports/progress").respond_with_handler(
-        lambda _request: Response(json.dumps({"states": next(states)}))
-    )
+    behind, there = {"registered": 1}, {"answered": 1}
+    answer_in_turn(server, "/api/imports/progress", [{"states": one} for one in (behind, behind, there)])
+    scored = [{"assigned": 0, "answered": 0}, {"assigned": 1, "answered": 0}, {"assigned": 1, "answered": 1}]
+    answer_in_turn(server, "/assessment/api/imports/progress", scored)
     file = write_workbook(tmp_path / "a.xlsx", [row(1)])
 
     result = run("import", str(file), "--json")
