@@ -64,8 +64,15 @@ class Desk:
     def client(self) -> httpx.AsyncClient:
         return self.clients[0]
 
-    async def post(self, body: Mapping[str, Any], *, replica: int = 0, **headers: str) -> httpx.Response:
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    async def post(
+        self,
+        body: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        replica: int = 0,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        sent = dict(headers or {}) | ({} if key is None else {"Idempotency-Key": key})
         return await self.clients[replica].post("/api/complaints", json=body, headers=sent)
 
     async def token(self, role: Role, unit: str | None = None) -> str:
@@ -113,16 +120,28 @@ async def put_state(dsn: str, entities: Sequence[Event]) -> None:
     await engine.dispose()
 
 
-@asynccontextmanager
-async def serving(
-    postgres: PostgresServer, *, replicas: int = 1, clock: Clock | None = None, **settings: Any
-) -> AsyncIterator[Desk]:
-    """Replicas on a fresh database, without their lifespan: no Kafka, no relay."""
+_TEMPLATES: dict[str, tuple[str, OKPKey]] = {}  # by server: a database to copy, and its signing key
+
+
+async def _template(postgres: PostgresServer) -> tuple[str, OKPKey]:
+    """A migrated database that knows units, rule book and the public half of a key."""
     dsn = postgres.create_database()
     await asyncio.to_thread(migrations.upgrade, SERVICES / "intake" / "migrations", dsn)
     key = OKPKey.generate_key("Ed25519", {"kid": "k1"})
     public = {name: str(value) for name, value in key.as_dict(private=False).items()}
     await put_state(dsn, [*units(), rule_book(), SigningKeyState(kid="k1", public_jwk=public)])
+    return dsn, key
+
+
+@asynccontextmanager
+async def serving(
+    postgres: PostgresServer, *, replicas: int = 1, clock: Clock | None = None, **settings: Any
+) -> AsyncIterator[Desk]:
+    """Replicas on a fresh database, without their lifespan: no Kafka, no relay."""
+    if postgres.admin_url not in _TEMPLATES:
+        _TEMPLATES[postgres.admin_url] = await _template(postgres)
+    template, key = _TEMPLATES[postgres.admin_url]
+    dsn = postgres.create_database(template)
     made = IntakeSettings(
         database_url=dsn, kafka_bootstrap=NO_KAFKA, **{"register_rate": "100000/minute", **settings}
     )
