@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,9 @@ from tests.support.system import ALL, System
 from tests.support.wait import eventually
 
 __all__ = ["gateway"]
+
+UNTIL_INPUT_ENDS = '"$@" 2>&1 & read _; kill $!; wait'
+"""Run a command until standard input ends, as it does when the test process ends, however it ends."""
 
 
 @asynccontextmanager
@@ -34,15 +38,16 @@ async def gateway(system: System, home: Path) -> AsyncIterator[str]:
         **addresses,
     }
     program = Path(sys.executable).with_name("caddy")
-    arguments = ("run", "--config", str(CADDYFILE), "--adapter", "caddyfile")
+    arguments = (program, "run", "--config", CADDYFILE, "--adapter", "caddyfile")
     log = (home / "gateway.log").open("wb")
     process = await asyncio.create_subprocess_exec(
-        program, *arguments, cwd=home, env=env, stdout=log, stderr=log
+        "sh", "-c", UNTIL_INPUT_ENDS, "sh", *map(str, arguments), cwd=home, env=env, stdin=PIPE, stdout=log
     )
+    assert process.stdin is not None
     try:
         await eventually(lambda: not port_is_free(port), timeout=20)
         yield f"http://{LOOPBACK}:{port}"
     finally:
-        process.terminate()
+        process.stdin.close()
         await process.wait()
         log.close()
