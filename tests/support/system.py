@@ -23,7 +23,7 @@ from shared.database import create_engine, create_sessions, run_unit
 from tests.support.infrastructure import PostgresServer
 from tests.support.wait import eventually
 
-__all__ = ["ALL", "Service", "System", "prepared_system", "running"]
+__all__ = ["ALL", "Service", "System", "prepared_system", "running", "started"]
 
 ALL = ("intake", "dispatch", "assessment", "notify")
 
@@ -51,6 +51,8 @@ class System:
     prefix: str
     dsn: dict[str, str]
     services: dict[str, Service] = field(default_factory=dict)
+    people: list[Any] = field(default_factory=list)
+    token: str | None = None
 
     def environment(self, name: str, **more: str) -> dict[str, str]:
         """The settings of one service, as its environment."""
@@ -151,16 +153,21 @@ async def _seed(name: str, dsn: str) -> None:
 
 
 @asynccontextmanager
+async def started(system: System, **settings: Any) -> AsyncIterator[System]:
+    """Start a replica of each service that has a database, together, and stop them at the end.
+
+    State travels over Kafka, so a service that waits for another's state needs that one too.
+    """
+    async with AsyncExitStack() as stack:
+        for service in await asyncio.gather(*(system.start(name, **settings) for name in system.dsn)):
+            stack.push_async_callback(service.stop)
+        yield system
+
+
+@asynccontextmanager
 async def running(
     kafka: str, postgres: PostgresServer, services: Sequence[str] = ALL, **settings: Any
 ) -> AsyncIterator[System]:
-    """Start `services` together and stop them at the end.
-
-    State travels over Kafka, so a service that waits for another's state needs that one in `services`.
-    """
-    system = await prepared_system(kafka, postgres, services)
-    async with AsyncExitStack() as stack:
-        started = await asyncio.gather(*(system.start(name, **settings) for name in services))
-        for service in started:
-            stack.push_async_callback(service.stop)
+    """Prepare `services` and run them for the length of the block."""
+    async with started(await prepared_system(kafka, postgres, services), **settings) as system:
         yield system
