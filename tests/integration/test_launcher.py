@@ -15,6 +15,8 @@ from deploy.databases import SERVICES
 from tests.support.launcher import Launched, run_up
 from tests.support.wait import eventually, eventually_sync
 
+pytestmark = pytest.mark.timeout(300)
+
 NAMES = {"kafka", "postgres", *SERVICES, "gateway"}
 
 

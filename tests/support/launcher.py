@@ -15,6 +15,7 @@ import httpx
 import psutil
 
 from deploy.local.descriptor import Descriptor
+from deploy.local.installation import reclaim
 from deploy.local.places import free_ports
 from deploy.local.postgres import ROOTS_PLACE
 from tests.support.wait import eventually_sync
@@ -81,10 +82,14 @@ class Launched:
                 start_new_session=True,
             )
         process = self.process
-        eventually_sync(
-            lambda: self.descriptor_file.exists() or process.poll() is not None, START_LIMIT, pause=0.05
-        )
-        assert process.poll() is None, self.output
+        try:
+            eventually_sync(
+                lambda: self.descriptor_file.exists() or process.poll() is not None, START_LIMIT, pause=0.05
+            )
+            assert process.poll() is None, self.output
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
@@ -109,10 +114,9 @@ class Launched:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None
     ) -> None:
-        if self.process is None and (self.data_dir / "running.json").exists():
-            self.start()  # reclaims what a killed launcher left
-        if self.process is not None and self.process.poll() is None:
+        if self.process is not None:
             self.stop()
+        reclaim(self.data_dir)  # what a killed launcher left
         self.remove()
 
     def remove(self) -> None:
