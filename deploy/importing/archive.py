@@ -18,6 +18,7 @@ PART_LIMIT = 2_000
 RATIO_LIMIT = 300  # a real workbook seldom passes 30
 RATIO_FROM = 1024 * 1024  # bytes unpacked, below which no ratio is judged
 
+_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, EOFError, OSError, ValueError)
 _CHUNK = 64 * 1024
 _PIECE = 1024 * 1024
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
@@ -34,7 +35,7 @@ def check_workbook_container(file: Path) -> None:
             total = 0
             for part in parts:
                 total += _check_part(file, stream, part, total)
-    except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, EOFError) as error:
+    except _DAMAGE as error:
         raise LaunchError(
             f"{file.name} 不是有效的 xlsx 文件，或者已损坏、加了密码", "请用 Excel 打开后另存为 xlsx 或 csv"
         ) from error
