@@ -156,10 +156,10 @@ _SAVE = sa.text("""
 """)
 _NUMBERS = sa.text("""
     WITH given AS MATERIALIZED (
-        SELECT id, number FROM unnest(CAST(:ids AS uuid[]), CAST(:counts AS integer[])) AS c (id, number)
+        SELECT id, more FROM unnest(CAST(:ids AS uuid[]), CAST(:counts AS integer[])) AS c (id, more)
     )
-    UPDATE cases SET event_seq = event_seq + number
+    UPDATE cases SET event_seq = event_seq + given.more
     FROM given
-    WHERE cases.complaint_id = id
+    WHERE cases.complaint_id = given.id
     RETURNING cases.complaint_id, cases.event_seq, cases.origin
 """)
