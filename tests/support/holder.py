@@ -5,6 +5,7 @@ the server when it is told to (SIGTERM) or when the process OWNER_PID has ended,
 """
 
 import json
+import shutil
 import signal
 import sys
 import threading
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str]) -> None:
             continue
     finally:
         server.stop()
+        if not psutil.pid_exists(int(owner)):  # nobody else removes what a killed run left
+            shutil.rmtree(answer.parent, ignore_errors=True)
 
 
 def _write(answer: Path, content: dict[str, str]) -> None:
