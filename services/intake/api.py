@@ -109,7 +109,7 @@ def _import_rows(raw: bytes) -> list[Any]:
         fields = validation_fields(error.errors())
     except (ValueError, RecursionError):
         fields = [FieldProblem("内容", "不是有效的 JSON")]
-    detail = ";".join(f"{one['field']}:{one['message']}" for one in fields)
+    detail = "；".join(f"{one['field']}：{one['message']}" for one in fields)
     raise Problem(422, clean_line(detail), fields=fields)
 
 

@@ -82,5 +82,5 @@ PagesDep = Annotated[Pages, Depends(_pages_of)]
 
 def _too_often(catalogue: Catalogue) -> str:
     office = catalogue.office
-    phone = f",急事请直接拨打投诉电话 {office.complaint_phone}" if office else ""
-    return f"短时间内次数太多,请过一分钟再试{phone}。"
+    phone = f"，急事请直接拨打投诉电话 {office.complaint_phone}" if office else ""
+    return f"短时间内次数太多，请过一分钟再试{phone}。"

@@ -125,7 +125,7 @@ class _RegisterEndpoint:
             raise _invalid([FieldProblem(*one) for one in error.errors]) from None
         except KeyReusedError:
             raise _invalid(
-                [FieldProblem("Idempotency-Key", "这个键已用于另一份内容,请换一个新的键")]
+                [FieldProblem("Idempotency-Key", "这个键已用于另一份内容，请换一个新的键")]
             ) from None
         except UnfitDraftError:
             raise Problem(422, "内容里有数据库不能保存的东西") from None
@@ -177,7 +177,7 @@ def _invalid(fields: Sequence[FieldProblem]) -> Problem:
     shown = [
         FieldProblem(clean_line(one["field"])[:100], one["message"]) for one in list(fields)[:_FIELDS_SHOWN]
     ]
-    return Problem(422, ";".join(f"{one['field']}:{one['message']}" for one in shown), fields=shown)
+    return Problem(422, "；".join(f"{one['field']}：{one['message']}" for one in shown), fields=shown)
 
 
 def _explain(raw: bytes) -> list[FieldProblem]:
@@ -197,7 +197,7 @@ def _explain(raw: bytes) -> list[FieldProblem]:
 
 def _unsafe_fields(fields: dict[str, object]) -> list[FieldProblem]:
     return [
-        FieldProblem(name, f"含有不能保存的字符({found})")
+        FieldProblem(name, f"含有不能保存的字符（{found}）")
         for name, value in fields.items()
         if isinstance(value, str) and (found := unsafe_character(value))
     ]

@@ -52,7 +52,7 @@ class Registered(BaseModel):
 
 def _as_text(value: Any) -> Any:
     if not isinstance(value, str):
-        raise ValueError("应为带时区的时间,例如 2019-04-01T08:30:00+08:00")  # noqa: TRY004 - pydantic's way
+        raise ValueError("应为带时区的时间，例如 2019-04-01T08:30:00+08:00")  # noqa: TRY004 - pydantic's way
     return value
 
 

@@ -44,7 +44,7 @@ class ReportError(ValueError):
     """A report that cannot be registered as it is; `errors` names each field and reason."""
 
     def __init__(self, errors: list[FieldError]) -> None:
-        super().__init__(";".join(f"{one.field}:{one.message}" for one in errors))
+        super().__init__("；".join(f"{one.field}：{one.message}" for one in errors))
         self.errors = errors
 
 
@@ -79,7 +79,7 @@ def check_report(given: Given, categories: Container[str]) -> Report:
     errors: list[FieldError] = []
     text = clean_text(given.text)
     if not text:
-        errors.append(FieldError("text", "必须填写,请写明发生了什么"))
+        errors.append(FieldError("text", "必须填写，请写明发生了什么"))
     report = Report(
         text=_within("text", text, TEXT_LIMIT, errors),
         subject=_within("subject", clean_line(given.subject), SUBJECT_LIMIT, errors),
@@ -105,7 +105,7 @@ def phone_tail(phone: str) -> str | None:
 
 def _within(field: str, value: str, limit: int, errors: list[FieldError]) -> str:
     if len(value) > limit:
-        errors.append(FieldError(field, f"太长,最多 {limit} 个字"))
+        errors.append(FieldError(field, f"太长，最多 {limit} 个字"))
     return value
 
 
@@ -121,6 +121,6 @@ def _phone(given: str, errors: list[FieldError]) -> str:
     except phonenumbers.NumberParseException:
         number = None
     if number is None or len(phone) > _PHONE_LIMIT or not phonenumbers.is_valid_number(number):
-        errors.append(FieldError("phone", "应为 11 位手机号,或带区号的固定电话"))
+        errors.append(FieldError("phone", "应为 11 位手机号，或带区号的固定电话"))
         return ""
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

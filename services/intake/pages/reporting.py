@@ -117,5 +117,5 @@ def _errors(error: ReportError | KeyReusedError | UnfitDraftError) -> dict[str, 
     if isinstance(error, ReportError):
         return {one.field: one.message for one in error.errors}
     if isinstance(error, KeyReusedError):
-        return {"": "这份表单刚才已经提交过,内容和现在的不同。如要另外反映一件事,请再点一次提交。"}
-    return {"text": "内容里有不能保存的字符,请改写后再提交"}
+        return {"": "这份表单刚才已经提交过，内容和现在的不同。如要另外反映一件事，请再点一次提交。"}
+    return {"text": "内容里有不能保存的字符，请改写后再提交"}

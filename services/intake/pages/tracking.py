@@ -19,7 +19,7 @@ from shared.problems import Problem
 __all__ = ["build_router"]
 
 _TAIL = re.compile(r"[0-9]{4}")
-_NOT_FOUND = "没有查到,请核对编号和手机号后四位"
+_NOT_FOUND = "没有查到，请核对编号和手机号后四位"
 
 
 class LookUp(BaseModel):
@@ -32,7 +32,7 @@ class LookUp(BaseModel):
         """What cannot be right, by field."""
         errors = {}
         if parse_number(self.number) is None:
-            errors["number"] = "编号不对,请核对;编号形如 HY-2611-000123-X"
+            errors["number"] = "编号不对，请核对；编号形如 HY-2611-000123-X"
         if not _TAIL.fullmatch(self.phone_tail.strip()):
             errors["phone_tail"] = "应为四位数字"
         return errors

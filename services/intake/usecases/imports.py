@@ -119,7 +119,7 @@ def _given(row: ImportRow) -> Given:
 def _name_errors(field: str, value: str, limit: int) -> list[FieldError]:
     if not value:
         return [FieldError(field, "必须填写")]
-    return [FieldError(field, f"太长,最多 {limit} 个字")] if len(value) > limit else []
+    return [FieldError(field, f"太长，最多 {limit} 个字")] if len(value) > limit else []
 
 
 def _time_errors(registered_at: datetime, now: datetime) -> list[FieldError]:

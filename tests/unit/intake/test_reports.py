@@ -57,10 +57,10 @@ def test_limits_hold_to_the_character() -> None:
         name="名" * (NAME_LIMIT + 1),
     )
     assert errors_of(above) == {
-        "text": "太长,最多 20000 个字",
-        "subject": "太长,最多 200 个字",
-        "location": "太长,最多 200 个字",
-        "name": "太长,最多 50 个字",
+        "text": "太长，最多 20000 个字",
+        "subject": "太长，最多 200 个字",
+        "location": "太长，最多 200 个字",
+        "name": "太长，最多 50 个字",
     }
 
 

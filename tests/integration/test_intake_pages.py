@@ -1,0 +1,213 @@
+"""The public pages: report, keep what was typed, track; nothing a person typed runs in a browser."""
+
+import html
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from shared.contracts.dispatch import Role
+from tests.support.infrastructure import PostgresServer
+from tests.support.intake import Desk, report, serving
+
+SCRIPT = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"
+
+
+@pytest.fixture
+async def desk(postgres: PostgresServer) -> AsyncIterator[Desk]:
+    async with serving(postgres) as made:
+        made.client.headers["accept"] = "text/html"
+        yield made
+
+
+async def form_key(desk: Desk) -> str:
+    page = await desk.client.get("/")
+    assert page.status_code == 200
+    found = re.search(r'name="idempotency_key" value="([^"]+)"', page.text)
+    assert found
+    return found[1]
+
+
+async def submit(desk: Desk, **fields: str) -> httpx.Response:
+    return await desk.client.post("/complaints", data=fields)
+
+
+async def test_the_form_offers_the_categories_of_each_unit(desk: Desk) -> None:
+    page = await desk.client.get("/")
+    assert '<optgroup label="自来水分公司">' in page.text
+    assert '<option value="water.leak">' in page.text
+    assert page.headers["content-security-policy"].startswith("default-src 'self'")
+
+
+async def test_report_then_track(desk: Desk) -> None:
+    key = await form_key(desk)
+    fields = {
+        "text": "厨房水管漏水\r\n快来",
+        "location": "东区 12 号楼",
+        "category": "water.leak",
+        "name": "",
+        "phone": "13812345678",
+        "idempotency_key": key,
+    }
+    sent = await submit(desk, **fields)
+    assert sent.status_code == 303
+    registered = await desk.client.get(sent.headers["location"])
+    number = await desk.value("SELECT number FROM complaints")
+    assert number in registered.text
+    assert "没有留手机号" not in registered.text
+
+    again = await submit(desk, **fields)
+    assert again.headers["location"] == sent.headers["location"]
+    assert (await desk.counts())["complaints"] == 1
+
+    found = await desk.client.get("/track", params={"number": number.lower(), "phone_tail": "5678"})
+    assert found.status_code == 303
+    tracked = await desk.client.get(found.headers["location"])
+    assert "厨房水管漏水\n快来" in tracked.text
+    assert "爆管漏水" in tracked.text
+    assert "正在派给负责的单位" in tracked.text
+    assert await desk.rows("SELECT channel FROM complaints") == [("web",)]
+
+
+async def test_errors_keep_what_was_typed(desk: Desk) -> None:
+    response = await submit(desk, text="", location="东区", phone="123", category="x", name="张")
+    assert response.status_code == 422
+    for words in ("必须填写", "没有这个类别", "11 位手机号", 'value="东区"', 'value="张"', 'value="123"'):
+        assert words in response.text, words
+    assert (await desk.counts())["complaints"] == 0
+
+
+async def test_a_form_sent_again_with_other_words_is_asked_about(desk: Desk) -> None:
+    key = await form_key(desk)
+    await submit(desk, text="一", idempotency_key=key)
+    other = await submit(desk, text="二", idempotency_key=key)
+    assert other.status_code == 422
+    assert "已经提交过" in other.text
+    fresh = re.search(r'name="idempotency_key" value="([^"]+)"', other.text)
+    assert fresh
+    assert fresh[1] != key
+    assert (await submit(desk, text="二", idempotency_key=fresh[1])).status_code == 303
+    assert (await desk.counts())["complaints"] == 2
+
+
+async def test_no_phone_is_told_to_keep_the_link(desk: Desk) -> None:
+    sent = await submit(desk, text="没有留电话")
+    page = await desk.client.get(sent.headers["location"])
+    assert "没有留手机号" in page.text
+    token = await desk.value("SELECT tracking_token FROM complaints")
+    assert f"http://127.0.0.1:8080/track/{token}" in page.text
+
+
+async def test_dirty_text_is_cleaned(desk: Desk) -> None:
+    assert (await submit(desk, text="a\x00b\u202ec", location="x\ny")).status_code == 303
+    assert await desk.rows("SELECT text, location FROM contents") == [("abc", "x y")]
+
+
+async def test_what_was_typed_never_runs(desk: Desk) -> None:
+    refused = await submit(desk, text=SCRIPT, location=SCRIPT, name=SCRIPT, phone=SCRIPT, category=SCRIPT)
+    sent = await submit(desk, text=SCRIPT, location=SCRIPT, name=SCRIPT[:50])
+    token = await desk.value("SELECT tracking_token FROM complaints")
+    tracked = await desk.client.get(f"/track/{token}")
+    looked_up = await desk.client.get("/track", params={"number": SCRIPT, "phone_tail": SCRIPT})
+    assert (refused.status_code, sent.status_code, tracked.status_code, looked_up.status_code) == (
+        422,
+        303,
+        200,
+        422,
+    )
+    for page in (refused, tracked, looked_up):
+        assert "<script>alert" not in page.text
+        assert "<img" not in page.text.replace('<img src="/static', "")
+    assert html.escape(SCRIPT, quote=False).split('"')[0] in tracked.text.replace("&#39;", "'")
+
+
+async def test_wrong_tail_and_wrong_number_look_the_same(desk: Desk) -> None:
+    await submit(desk, text="漏水", phone="13812345678")
+    number = await desk.value("SELECT number FROM complaints")
+    wrong_tail = await desk.client.get("/track", params={"number": number, "phone_tail": "1111"})
+    unknown = await desk.client.get("/track", params={"number": "HY-2611-999999-N", "phone_tail": "5678"})
+    assert (wrong_tail.status_code, unknown.status_code) == (404, 404)
+    same = [
+        re.sub(r'value="[^"]*"', "", re.sub(r"idempotency.*|HY-[-0-9A-Z*]+", "", page.text))
+        for page in (wrong_tail, unknown)
+    ]
+    assert same[0] == same[1]
+
+
+async def test_a_mistyped_number_is_told_at_once(desk: Desk) -> None:
+    page = await desk.client.get("/track", params={"number": "HY-2611-000123-0", "phone_tail": "12"})
+    assert page.status_code == 422
+    assert "编号不对" in page.text
+    assert "应为四位数字" in page.text
+    assert (await desk.client.get("/track")).status_code == 200
+
+
+async def test_guessing_tails_ends_soon(postgres: PostgresServer) -> None:
+    async with serving(postgres, track_number_rate="5/hour") as desk:
+        await desk.post(report(phone="13812345678"))
+        number = await desk.value("SELECT number FROM complaints")
+        statuses = []
+        for guess in range(8):
+            asked = {"number": number, "phone_tail": f"{guess:04d}"}
+            headers = {"accept": "text/html", "x-forwarded-for": f"203.0.113.{guess}"}
+            statuses.append((await desk.client.get("/track", params=asked, headers=headers)).status_code)
+        assert statuses == [404] * 5 + [429] * 3
+        right = {"number": number, "phone_tail": "5678"}
+        assert (await desk.client.get("/track", params=right)).status_code == 429
+
+
+async def test_unknown_links_are_404(desk: Desk) -> None:
+    for path in ("/track/nonsense", "/registered/nonsense", "/api/track/nonsense"):
+        assert (await desk.client.get(path)).status_code == 404
+
+
+async def test_another_site_cannot_post_the_form(desk: Desk) -> None:
+    headers = {"sec-fetch-site": "cross-site"}
+    forged = await desk.client.post("/complaints", data={"text": "假"}, headers=headers)
+    assert forged.status_code == 403
+
+
+async def test_too_many_forms_are_told_so(postgres: PostgresServer) -> None:
+    async with serving(postgres, register_rate="2/minute") as desk:
+        desk.client.headers["accept"] = "text/html"
+        statuses = [(await submit(desk, text="漏水")).status_code for _ in range(3)]
+        assert statuses == [303, 303, 429]
+        assert "0990-6880602" in (await submit(desk, text="漏水")).text
+
+
+async def test_tracking_as_json_tells_what_the_page_tells(desk: Desk) -> None:
+    reply = (await desk.post(report(category="water.leak", location="东区"))).json()
+    token = reply["tracking_url"].rpartition("/")[2]
+    view = (await desk.client.get(f"/api/track/{token}")).json()
+    assert (view["number"], view["state"], view["state_name"], view["category_name"]) == (
+        reply["number"],
+        "registered",
+        "已受理",
+        "爆管漏水",
+    )
+    assert [step["name"] for step in view["steps"]] == ["已受理", "已派单", "已接单", "已答复"]
+
+
+async def test_staff_see_complaints_masked_and_units_only_their_own(desk: Desk) -> None:
+    body = report(phone="13812345678", location="东区 12 号楼 501", name="张先生")
+    reply = (await desk.post(body)).json()
+    operator = await desk.bearer(Role.OPERATOR)
+    for reference in (reply["number"].lower(), reply["complaint_id"]):
+        seen = await desk.client.get(f"/api/complaints/{reference}", headers=operator)
+        assert seen.status_code == 200
+        assert (seen.json()["phone"], seen.json()["location"], seen.json()["name"]) == (
+            "138****5678",
+            "东区 ***",
+            "张**",
+        )
+    await desk.rows("UPDATE complaints SET unit = 'water'")
+    path = f"/api/complaints/{reply['number']}"
+    water = await desk.bearer(Role.UNIT_MEMBER, "water")
+    repair = await desk.bearer(Role.UNIT_LEADER, "repair")
+    service = await desk.bearer(Role.SERVICE, "water")
+    assert (await desk.client.get(path, headers=water)).status_code == 200
+    assert (await desk.client.get(path, headers=service)).status_code == 200
+    assert (await desk.client.get(path, headers=repair)).status_code == 403
+    assert (await desk.client.get(path, headers={"accept": "application/json"})).status_code == 401
+    assert (await desk.client.get("/api/complaints/nonsense", headers=operator)).status_code == 404
