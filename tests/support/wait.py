@@ -1,5 +1,7 @@
 """Waiting on a condition instead of sleeping for a guessed time."""
 
+# ruff: noqa: ASYNC109 - the limit names what was awaited, which a cancelled task cannot
+
 import asyncio
 import inspect
 import time
@@ -20,7 +22,7 @@ async def eventually(
 async def eventually(predicate: Callable[[], T], timeout: float = ..., pause: float = ...) -> T: ...
 async def eventually(
     predicate: Callable[[], Any],
-    timeout: float = 10.0,  # noqa: ASYNC109 - it names what was awaited, which a cancelled task cannot
+    timeout: float = 10.0,
     pause: float = PAUSE,
 ) -> Any:
     """Return the first true value of `predicate` (a function or coroutine function).
