@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import secrets
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 LOOPBACK = "127.0.0.1"
+LOWEST_PORT, USUAL_OUTGOING_PORT = 15000, 32768
 
 
 def cache_home() -> Path:
@@ -79,15 +81,25 @@ def exclusive(lock: Path) -> Iterator[None]:
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` different loopback ports that nobody listens on at this moment."""
-    sockets = [socket.socket() for _ in range(count)]
+    """`count` different loopback ports that nobody listens on at this moment.
+
+    From below those that the system gives to outgoing connections: one of these could take the port of a
+    server that is about to start again, and keep it.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = LOWEST_PORT + secrets.randbelow(_lowest_outgoing_port() - LOWEST_PORT)
+        if port not in found and port_is_free(port):
+            found.append(port)
+    return found
+
+
+def _lowest_outgoing_port() -> int:
     try:
-        for each in sockets:
-            each.bind((LOOPBACK, 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+        lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError):
+        lowest = USUAL_OUTGOING_PORT
+    return lowest if lowest > LOWEST_PORT + 1000 else USUAL_OUTGOING_PORT
 
 
 def check_port(port: int) -> None:
