@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from deploy import demo
 from deploy.client import TOKEN_VARIABLE
 from services.dispatch.usecases.accounts import mint_command_token
@@ -21,6 +23,8 @@ from tests.support.import_files import row, write_workbook
 from tests.support.infrastructure import PostgresServer
 from tests.support.system import System, running
 from tests.support.wait import eventually
+
+pytestmark = pytest.mark.timeout(300)  # four services and a dozen commands
 
 ROWS = 60
 UNANSWERED = 5
