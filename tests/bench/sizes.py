@@ -32,7 +32,7 @@ FULL = Sizes(
     backlog=20_000,
     chain=15_000,
     latency_seconds=8,
-    cases_scored=20_000,
+    cases_scored=8_000,
     rows_imported=6_000,
 )
 QUICK = Sizes(
@@ -45,6 +45,6 @@ QUICK = Sizes(
     backlog=5_000,
     chain=5_000,
     latency_seconds=4,
-    cases_scored=3_000,
+    cases_scored=2_000,
     rows_imported=1_000,
 )
