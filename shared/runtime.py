@@ -140,7 +140,7 @@ class Runtime:
         for group, inlet in zip(self._groups, self._inlets, strict=True):
             await self._subscribe(group, inlet)
             if group == self._groups[0]:
-                await self._wait_for_state(group, inlet.topics)
+                await self._until_state_is_read(group, inlet.topics)
         self._started = True
         _log.info("consumers_started", service=self.service)
 
@@ -159,6 +159,17 @@ class Runtime:
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
                 self._brokers.append(broker)
+                return
+
+    async def _until_state_is_read(self, group: str, topics: Sequence[str]) -> None:
+        """Wait for state, however often Kafka fails meanwhile: a new broker has no coordinator at first."""
+        while True:
+            try:
+                await self._wait_for_state(group, topics)
+            except (KafkaError, SQLAlchemyError, OSError) as error:
+                _log.warning("state_not_read_yet", group=group, reason=type(error).__name__)
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
                 return
 
     async def _wait_for_state(self, group: str, topics: Sequence[str]) -> None:

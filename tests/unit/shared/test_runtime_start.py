@@ -1,0 +1,40 @@
+"""A service starts its consumers although Kafka fails while it waits for the state topics."""
+
+from collections.abc import Sequence
+
+import pytest
+from aiokafka.errors import GroupCoordinatorNotAvailableError
+from pydantic import SecretStr
+
+import shared.runtime
+from services.intake.app import FOLDER
+from shared.broker import Inlet
+from shared.runtime import Runtime
+from shared.settings import ServiceSettings
+
+
+class _Starting(Runtime):
+    """Subscribes to nothing, and finds no coordinator in its first two tries."""
+
+    tries = 0
+
+    async def _subscribe(self, _group: str, _inlet: Inlet) -> None:
+        return None
+
+    async def _wait_for_state(self, _group: str, _topics: Sequence[str]) -> None:
+        self.tries += 1
+        if self.tries < 3:
+            raise GroupCoordinatorNotAvailableError
+
+
+async def test_a_coordinator_that_is_not_there_yet_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared.runtime, "_RETRY_SECONDS", 0)
+    settings = ServiceSettings(
+        database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"), kafka_bootstrap="127.0.0.1:1"
+    )
+    runtime = _Starting(
+        "intake", settings, migrations=FOLDER / "migrations", subscriptions=(), state_topics=()
+    )
+    await runtime._start_consumers()
+    assert runtime.tries == 3
+    assert runtime._started
