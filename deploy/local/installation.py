@@ -1,36 +1,27 @@
 """A data folder: what an installation is, kept from one start to the next.
 
 `installation.json` (mode 0600) holds what must not change (the cluster id, the passwords) and what is kept
-where possible (the inner ports). `running.json` names the processes, so that those of a launcher that was
-killed are recognised at the next start.
+where possible (the inner ports).
 """
 
 import fcntl
 import json
 import secrets
-import signal
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-import psutil
-
 from deploy.databases import ROLES, SERVICES
-from deploy.local.children import ProcessIdentity
 from deploy.local.errors import LaunchError
 from deploy.local.kafka import new_cluster_id
 from deploy.local.places import free_ports, make_folder, port_is_free, write_private
 
-__all__ = ["Demonstration", "Installation", "open_installation", "reclaim", "record_running"]
+__all__ = ["Demonstration", "Installation", "open_installation"]
 
 PORTS = ("kafka", "kafka_controller", "postgres", *SERVICES)
 FILE = "installation.json"
-RUNNING = "running.json"
-STORES = {"kafka": signal.SIGTERM, "postgres": signal.SIGINT}
-RECLAIM_LIMIT = 20.0  # seconds an orphan has to end by itself
 
 
 class Demonstration(StrEnum):
@@ -123,43 +114,3 @@ def choose_ports(installation: Installation) -> None:
     kept = {name: port for name, port in installation.ports.items() if port_is_free(port)}
     installation.ports = {name: kept.get(name, port) for name, port in zip(PORTS, fresh, strict=True)}
     installation.save()
-
-
-def record_running(data_dir: Path, processes: Mapping[str, ProcessIdentity]) -> None:
-    """Note which processes belong to this installation."""
-    write_private(data_dir / RUNNING, {name: asdict(identity) for name, identity in processes.items()})
-
-
-def reclaim(data_dir: Path) -> list[str]:
-    """End the processes that a killed launcher left behind, and return their names.
-
-    Only processes whose pid and start time are the recorded ones are touched. Kafka and PostgreSQL end last.
-    """
-    file = data_dir / RUNNING
-    if not file.exists():
-        return []
-    recorded = {name: ProcessIdentity(**each) for name, each in json.loads(file.read_text()).items()}
-    orphans = {name: each for name, each in recorded.items() if each.process()}
-    _end([each for name, each in orphans.items() if name not in STORES], signal.SIGTERM)
-    for name, how in STORES.items():
-        _end([each for each in (orphans.get(name),) if each], how)
-    file.unlink()
-    return list(orphans)
-
-
-def _end(orphans: Sequence[ProcessIdentity], how: signal.Signals) -> None:
-    """Ask them all to end and wait; kill those that do not end in time."""
-    _signal(orphans, how)
-    give_up = time.monotonic() + RECLAIM_LIMIT
-    while any(each.process() for each in orphans):
-        if time.monotonic() > give_up:
-            _signal(orphans, signal.SIGKILL)
-        time.sleep(0.02)
-
-
-def _signal(orphans: Sequence[ProcessIdentity], how: signal.Signals) -> None:
-    for each in orphans:
-        process = each.process()
-        if process is not None:
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(how)

@@ -24,6 +24,7 @@ import asyncpg
 
 from deploy.local.children import Child, credentials
 from deploy.local.errors import LaunchError
+from deploy.local.orphans import MARK
 from deploy.local.places import LOOPBACK, exclusive, make_folder
 
 __all__ = ["Postgres", "postgres_folder"]
@@ -151,7 +152,8 @@ class Postgres:
 
 def _environment() -> dict[str, str]:
     """Make an environment free of the caller's PostgreSQL settings and language."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+    mark = {MARK: os.environ[MARK]} if MARK in os.environ else {}
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC", **mark}
 
 
 def _system_user() -> str | None:

@@ -14,6 +14,7 @@ from deploy.local.children import Child
 from deploy.local.errors import LaunchError
 from deploy.local.forkserver import ForkServer
 from deploy.local.installation import Installation
+from deploy.local.orphans import MARK, UNNAMED
 from deploy.local.places import LOOPBACK, port_is_free
 
 __all__ = ["Addresses", "gateway", "own_environment", "service", "wait_for_gateway", "wait_for_service"]
@@ -29,6 +30,7 @@ LABELS: Mapping[str, str] = {
     "kafka": "Kafka",
     "postgres": "PostgreSQL",
     "gateway": "网关",
+    UNNAMED: "其他进程",
 }
 
 
@@ -90,6 +92,7 @@ def gateway(addresses: Addresses, home: Path, log: Path) -> Child:
         "HOME": str(home),
         "XDG_DATA_HOME": str(home),
         "XDG_CONFIG_HOME": str(home),
+        MARK: os.environ.get(MARK, ""),
         "HUIYING_SITE": f"http://:{port}",
         "HUIYING_BIND": host,
         **{f"HUIYING_{name.upper()}": address for name, address in addresses.services.items()},

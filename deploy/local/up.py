@@ -1,5 +1,6 @@
 """What `huiying up` does: start everything in order, keep it running, stop it in order."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -22,10 +23,9 @@ from deploy.local.installation import (
     Installation,
     choose_ports,
     open_installation,
-    reclaim,
-    record_running,
 )
 from deploy.local.kafka import Kafka
+from deploy.local.orphans import MARK, reclaim, record_running
 from deploy.local.places import check_port
 from deploy.local.postgres import Postgres, postgres_folder
 from deploy.local.report import show
@@ -71,6 +71,7 @@ class _Run:
         self.supervisor = Supervisor(record=self._record, say=self.say)
         self.token_file = installation.data_dir / "token"
         self.descriptor: Descriptor | None = None
+        os.environ[MARK] = installation.id
         self.forks = ForkServer(self.logs / "forkserver.log") if sys.platform == "linux" else None
 
     def say(self, line: str) -> None:
@@ -80,7 +81,7 @@ class _Run:
         for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(name) is not signal.SIG_IGN:  # such as SIGHUP under nohup
                 signal.signal(name, lambda *_: self.supervisor.stopping.set())
-        left_behind = reclaim(self.installation.data_dir)
+        left_behind = reclaim(self.installation.data_dir, self.installation.id)
         if left_behind:
             names = "、".join(LABELS[name] for name in left_behind)
             self.say(f"上次没有正常停止，已收回遗留的进程：{names}")
@@ -88,6 +89,7 @@ class _Run:
         choose_ports(self.installation)
         self._decide_on_demonstration()
         addresses = Addresses(self.installation, self.launch.port)
+        remove_descriptor(addresses.url)  # of a launcher that was killed
         try:
             self._start(addresses)
             self._describe(addresses)

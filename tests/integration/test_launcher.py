@@ -15,7 +15,7 @@ from deploy.databases import SERVICES
 from tests.support.launcher import Launched, run_up
 from tests.support.wait import eventually, eventually_sync
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 NAMES = {"kafka", "postgres", *SERVICES, "gateway"}
 
@@ -135,14 +135,19 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line() -> None:
 
 
 async def test_a_killed_launcher_is_cleaned_up_after_and_nothing_is_lost(tmp_path: Path) -> None:
-    with Launched(tmp_path) as launched:
+    launched = Launched(tmp_path)
+    launched.begin()  # killed in the middle of its first start, then later
+    running = launched.data_dir / "running.json"
+    eventually_sync(lambda: running.exists() and "postgres" in running.read_text(), timeout=120)
+    launched.stop(signal.SIGKILL)
+
+    with launched:
         connection = await asyncpg.connect(launched.descriptor.databases["intake"])
         await connection.execute("CREATE TABLE kept (word text); INSERT INTO kept VALUES ('回应')")
         await connection.close()
         left_behind = launched.descriptor.pids
         launched.stop(signal.SIGKILL)
         assert all(psutil.pid_exists(pid) for pid in left_behind.values())
-        launched.descriptor_file.unlink()
 
         launched.start()
 

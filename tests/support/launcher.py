@@ -15,7 +15,7 @@ import httpx
 import psutil
 
 from deploy.local.descriptor import Descriptor
-from deploy.local.installation import reclaim
+from deploy.local.orphans import reclaim
 from deploy.local.places import free_ports
 from deploy.local.postgres import ROOTS_PLACE
 from tests.support.wait import eventually_sync
@@ -70,6 +70,20 @@ class Launched:
 
     def start(self) -> Self:
         """Start it and wait until it says that it is up."""
+        process = self.begin()
+        try:
+            eventually_sync(
+                lambda: self.descriptor_file.exists() or process.poll() is not None, START_LIMIT, pause=0.05
+            )
+            assert process.poll() is None, self.output
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def begin(self) -> subprocess.Popen[bytes]:
+        """Start it without waiting."""
+        self.descriptor_file.unlink(missing_ok=True)  # of a launcher that was killed
         log = self.folder / "up.log"
         with log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -81,16 +95,7 @@ class Launched:
                 stderr=output,
                 start_new_session=True,
             )
-        process = self.process
-        try:
-            eventually_sync(
-                lambda: self.descriptor_file.exists() or process.poll() is not None, START_LIMIT, pause=0.05
-            )
-            assert process.poll() is None, self.output
-        except BaseException:
-            self.stop()
-            raise
-        return self
+        return self.process
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Stop it and return its exit code; with SIGKILL its children go on."""
@@ -116,14 +121,15 @@ class Launched:
     ) -> None:
         if self.process is not None:
             self.stop()
-        reclaim(self.data_dir)  # what a killed launcher left
         self.remove()
 
     def remove(self) -> None:
-        """Remove what lies outside the test's own folder."""
+        """End what still runs, and remove what lies outside the test's own folder."""
         file = self.data_dir / "installation.json"
-        if os.geteuid() == 0 and file.exists():
-            shutil.rmtree(ROOTS_PLACE / json.loads(file.read_text())["id"], ignore_errors=True)
+        if file.exists():
+            installation = json.loads(file.read_text())["id"]
+            reclaim(self.data_dir, installation)  # what a killed launcher left
+            shutil.rmtree(ROOTS_PLACE / installation, ignore_errors=True)
 
 
 def command(port: int, data_dir: Path, *options: str) -> list[str]:

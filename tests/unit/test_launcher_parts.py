@@ -15,9 +15,10 @@ from deploy.local import installation as installations
 from deploy.local.children import Child, ProcessIdentity
 from deploy.local.descriptor import Descriptor, find_descriptor, remove_descriptor, write_descriptor
 from deploy.local.errors import LaunchError
-from deploy.local.installation import choose_ports, open_installation, reclaim, record_running
+from deploy.local.installation import choose_ports, open_installation
 from deploy.local.java import find_java
 from deploy.local.kafka import new_cluster_id
+from deploy.local.orphans import MARK, STORES, reclaim, record_running
 from deploy.local.places import free_ports, port_is_free
 from deploy.local.supervisor import Supervisor
 from tests.support.wait import eventually_sync
@@ -165,11 +166,25 @@ def test_only_the_recorded_processes_are_reclaimed(tmp_path: Path) -> None:
     reused = ProcessIdentity(theirs.pid, theirs.started - 1000)
     record_running(tmp_path, {"intake": mine, "dispatch": reused})
 
-    assert reclaim(tmp_path) == ["intake"]
+    assert reclaim(tmp_path, "no-such-id") == ["intake"]
 
     assert not ours.alive
     assert other.alive
-    assert reclaim(tmp_path) == []
+    assert reclaim(tmp_path, "no-such-id") == []
+    other.stop()
+
+
+def test_a_process_that_was_not_recorded_in_time_is_known_by_its_mark(tmp_path: Path) -> None:
+    marked, other = python(WAIT, tmp_path, "marked"), python(WAIT, tmp_path, "other")
+    marked.env = {**os.environ, MARK: "this-very-installation"}
+    for child in (marked, other):
+        child.start()
+        eventually_sync(lambda child=child: is_up(child))
+
+    assert reclaim(tmp_path, "this-very-installation") == ["other"]
+
+    assert not marked.alive
+    assert other.alive
     other.stop()
 
 
@@ -225,4 +240,4 @@ def test_passwords_are_safe_in_addresses() -> None:
 
 
 def test_stop_signals_are_those_the_stores_end_well_on() -> None:
-    assert installations.STORES == {"kafka": signal.SIGTERM, "postgres": signal.SIGINT}
+    assert STORES == {"kafka": signal.SIGTERM, "postgres": signal.SIGINT}
