@@ -85,8 +85,9 @@ def _carry_out(job: "Job", url: str, console: "Console", *, wait: bool) -> "Repo
                 report.answers["accepted"] + report.answers["already_there"],
                 lambda left: progress.update(settling, completed=max(0, total - left)),
             )
-        except LaunchError as error:  # all is in, only the waiting failed
-            console.print(f"没能等到处理结束：{error.line()}", markup=False)
+        except (LaunchError, KeyboardInterrupt) as error:  # all is in, only the waiting ended early
+            why = error.line() if isinstance(error, LaunchError) else "已停止等待"
+            console.print(f"没有等到处理结束：{why}", markup=False)
             return report
         return replace(report, in_progress=left)
 

@@ -175,6 +175,18 @@ def test_an_interrupted_import_says_how_far_it_came_and_is_finished_by_the_next(
     assert (report.accepted, report.already_there) == (BATCH_ROWS, BATCH_ROWS)
 
 
+def test_ctrl_c_says_how_far_it_came(tmp_path: Path, installation: Installation, client: Client) -> None:
+    def interrupt(_count: int) -> None:
+        raise KeyboardInterrupt
+
+    whole = job(tmp_path, *[row(number) for number in range(1, 2 * BATCH_ROWS + 1)])
+
+    with pytest.raises(LaunchError, match="导入中断") as interrupted:
+        whole.carry_out(client, interrupt)
+
+    assert f"已登记 {BATCH_ROWS} 条" in interrupted.value.line()
+
+
 def test_a_rehearsal_sends_nothing(tmp_path: Path, installation: Installation) -> None:
     report = job(tmp_path, row(1), row(2, 留言时间="?"), row(3, 答复意见="", 答复时间="")).rehearse()
 
