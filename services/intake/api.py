@@ -85,7 +85,7 @@ def build_router() -> APIRouter:
         record = await _find(session, reference)
         if record is None:
             raise Problem(404, "没有这个编号")
-        unit = record.complaint.unit
+        unit = record.progress.unit
         if who.role not in _COMPANY_WIDE and (unit is None or not who.sees_unit(unit)):
             raise ForbiddenError("这件事不归您的单位负责")
         return staff_view(record)

@@ -15,17 +15,31 @@ __all__ = ["add_answers", "find_answers", "find_progress", "save_progress"]
 
 
 async def find_progress(session: AsyncSession, complaints: Collection[UUID]) -> dict[UUID, Progress]:
-    """How far those of `complaints` have come that exist."""
-    steps: dict[UUID, dict[State, Step]] = {}
-    rows = await session.execute(select(StepRow).where(col(StepRow.complaint_id).in_(complaints)))
-    for row in rows.scalars():
-        steps.setdefault(row.complaint_id, {})[State(row.step)] = Step(row.at, row.due_at, row.missed)
-    heads = await session.execute(
-        select(ComplaintRow.id, ComplaintRow.state, ComplaintRow.unit).where(
-            col(ComplaintRow.id).in_(complaints)
+    """How far those of `complaints` have come that exist; state and steps are of one instant."""
+    rows = await session.execute(
+        sa.select(
+            col(ComplaintRow.id),
+            col(ComplaintRow.state),
+            col(ComplaintRow.unit),
+            col(StepRow.step),
+            col(StepRow.at),
+            col(StepRow.due_at),
+            col(StepRow.missed),
         )
+        .join(StepRow, col(StepRow.complaint_id) == col(ComplaintRow.id), isouter=True)
+        .where(col(ComplaintRow.id).in_(complaints))
     )
-    return {row.id: Progress(State(row.state), row.unit, steps.get(row.id, {})) for row in heads}
+    heads: dict[UUID, tuple[State, str | None]] = {}
+    steps: dict[UUID, dict[State, Step]] = {}
+    for complaint_id, state, unit, step, at, due_at, missed in rows:
+        heads[complaint_id] = State(state), unit
+        known = steps.setdefault(complaint_id, {})
+        if step is not None:
+            known[State(step)] = Step(at, due_at, missed)
+    return {
+        complaint_id: Progress(state, unit, steps[complaint_id])
+        for complaint_id, (state, unit) in heads.items()
+    }
 
 
 async def save_progress(session: AsyncSession, progress: Mapping[UUID, Progress]) -> None:

@@ -47,7 +47,7 @@ def staff_view(record: Record) -> StaffComplaint:
         category=complaint.category,
         urgency=Urgency(complaint.urgency) if complaint.urgency else None,
         state=record.progress.state,
-        unit=complaint.unit,
+        unit=record.progress.unit,
         registered_at=complaint.registered_at,
         source=complaint.source,
         external_id=complaint.external_id,
