@@ -131,18 +131,18 @@ _COUNTS = sa.text(
     SELECT s.state AS code, (
         SELECT count(*) FROM (
             SELECT 1 FROM cases WHERE open AND unit = ANY(:units) AND cases.state = s.state LIMIT :most
-        ) some
+        ) AS sample
     ) AS number
     FROM unnest(CAST(:states AS text[])) AS s (state)
     UNION ALL
     SELECT 'overdue', count(*) FROM (
         SELECT 1 FROM cases
         WHERE open AND unit = ANY(:units) AND cases.state = ANY(:states) AND next_due_at < :now LIMIT :most
-    ) some
+    ) AS sample
     UNION ALL
     SELECT 'done', count(*) FROM (
         SELECT 1 FROM cases WHERE NOT open AND unit = ANY(:units) LIMIT :most
-    ) some
+    ) AS sample
     """
 )
 _FIND = sa.text(
