@@ -9,6 +9,7 @@ import pytest
 from deploy.importing.columns import find_table
 from deploy.importing.reading import Sheet, SheetRow
 from deploy.importing.rows import Entry, Refusal, judge
+from services.dispatch.domain.answers import text_problem
 from tests.support.import_files import HEADER, row
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -88,23 +89,23 @@ def test_further_columns_are_taken_too() -> None:
         ({"留言编号": True}, "留言编号：应为文字或 15 位以内的整数，更长的编号请把这一列设为文本"),
         ({"留言编号": date(2019, 4, 1)}, "留言编号：应为文字或整数"),
         ({"留言编号": "9" * 201}, "留言编号：太长，最多 200 个字"),
-        ({"留言详情": " \n\t"}, "留言详情：必须填写,请写明发生了什么"),
-        ({"留言详情": "长" * 2_000_000}, "留言详情：太长,最多 20000 个字"),
+        ({"留言详情": " \n\t"}, "留言详情：必须填写，请写明发生了什么"),
+        ({"留言详情": "长" * 2_000_000}, "留言详情：太长，最多 20000 个字"),
         ({"留言详情": "停水\x00"}, "留言详情：含有不能保存的字符（空字符 NUL）"),
-        ({"留言主题": "长" * 201}, "留言主题：太长,最多 200 个字"),
+        ({"留言主题": "长" * 201}, "留言主题：太长，最多 200 个字"),
         ({"留言时间": ""}, "留言时间：必须填写"),
         ({"留言时间": "上周"}, "留言时间：“上周”不是有效的时间，应像 2019-04-24 16:03:40"),
         ({"留言时间": "2019/2/30"}, "留言时间：“2019/2/30”不是有效的时间，应像 2019-04-24 16:03:40"),
         ({"留言时间": 43556.4}, "留言时间：“43556.4”不是有效的时间，应像 2019-04-24 16:03:40"),
         ({"留言时间": "2010/12/31 23:59:59"}, "留言时间：早于 2011 年，没有可用的时效标准"),
-        ({"答复意见": "长" * 20_001}, "答复意见：答复太长,最多 20000 个字"),
+        ({"答复意见": "长" * 20_001}, f"答复意见：{text_problem('长' * 20_001)}"),
         ({"答复意见": "\t\n"}, "答复意见：有答复时间却没有内容"),
         ({"答复时间": ""}, "答复时间：有答复意见却没有时间"),
         ({"答复时间": "2019/3/31 10:00:00"}, "答复时间：早于留言时间"),
         ({"答复时间": "2019/3/31"}, "答复时间：早于留言时间"),
         ({"答复时间": "2026/11/23 17:00:01"}, "答复时间：在将来"),
         ({"留言时间": "2027/1/1 0:00", "答复时间": "2027/1/2 0:00"}, "留言时间：在将来；答复时间：在将来"),
-        ({"留言编号": "", "留言详情": ""}, "留言编号：必须填写；留言详情：必须填写,请写明发生了什么"),
+        ({"留言编号": "", "留言详情": ""}, "留言编号：必须填写；留言详情：必须填写，请写明发生了什么"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_by_row_field_and_reason(changes: dict[str, Any], reasons: str) -> None:
@@ -115,7 +116,7 @@ def test_a_phone_that_is_none_is_refused() -> None:
     header = (*HEADER, "电话")
 
     assert refusals([*row(1), "1380013****"], header=header) == [
-        "第 2 行：电话：应为 11 位手机号,或带区号的固定电话"
+        "第 2 行：电话：应为 11 位手机号，或带区号的固定电话"
     ]
 
 
@@ -150,12 +151,12 @@ def test_a_row_that_is_wider_than_the_header_lacks_a_quote() -> None:
 
 
 def test_a_short_row_lacks_its_last_columns() -> None:
-    assert refusals(row(1)[:3]) == ["第 2 行：留言详情：必须填写,请写明发生了什么；留言时间：必须填写"]
+    assert refusals(row(1)[:3]) == ["第 2 行：留言详情：必须填写，请写明发生了什么；留言时间：必须填写"]
 
 
 def test_refusals_name_columns_as_the_file_does() -> None:
     assert refusals(("", "", ""), header=("message_id", "body", "created_at")) == [
-        "第 2 行：message_id：必须填写；body：必须填写,请写明发生了什么；created_at：必须填写"
+        "第 2 行：message_id：必须填写；body：必须填写，请写明发生了什么；created_at：必须填写"
     ]
 
 
