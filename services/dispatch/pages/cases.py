@@ -18,7 +18,9 @@ from services.dispatch.pages.reader import Here, Visit
 from services.dispatch.store.feed_reading import find_tasks
 from services.dispatch.usecases.act import UnitAction, act
 from services.dispatch.usecases.view import CLOCK_NAMES, CaseView, reveal_complainant, view_case
+from shared.pages.filters import duration_zh
 from shared.problems import Problem
+from shared.worktime import WORKDAY_MINUTES
 
 __all__ = ["router"]
 
@@ -129,12 +131,20 @@ def _shown(view: CaseView, now: datetime, *, revealed: bool) -> dict[str, Any]:
     }
 
 
+def _budget(deadline: Deadline) -> str:
+    """The budget in words: whole workdays where it is some, as the rule book says it."""
+    workdays, rest = divmod(deadline.budget_minutes, WORKDAY_MINUTES)
+    if deadline.basis is Basis.WORKING and not rest:
+        return f"{workdays} 个工作日"
+    return duration_zh(deadline.budget_minutes)
+
+
 def _clock(deadline: Deadline, now: datetime) -> dict[str, Any]:
     stopped_at = deadline.met_at
     return {
         "name": CLOCK_NAMES[deadline.kind],
         "basis_name": BASIS_NAMES[deadline.basis],
-        "budget_minutes": deadline.budget_minutes,
+        "budget_text": _budget(deadline),
         "due_at": deadline.due_at,
         "stopped_at": stopped_at,
         "late": stopped_at is not None and stopped_at > deadline.due_at,
