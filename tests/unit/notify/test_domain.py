@@ -1,6 +1,8 @@
 """Who is told, and what becomes of a delivery."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -61,3 +63,10 @@ def test_pauses_grow_to_a_limit_and_jitter_takes_at_most_half(attempt: int, jitt
 @pytest.mark.parametrize("resent", [False, True])
 def test_every_end_of_an_attempt_is_a_move_of_the_table(outcome: Outcome, attempt: int, resent: bool) -> None:
     assert following(outcome, attempt=attempt, resent=resent).state in TRANSITIONS[State.SENDING]
+
+
+def test_the_readme_draws_the_transitions() -> None:
+    readme = (Path(__file__).parents[3] / "services/notify/README.md").read_text(encoding="utf-8")
+    drawn = set(re.findall(r"^    (\w+) --> (\w+)", readme, flags=re.MULTILINE))
+
+    assert drawn == {(before.value, after.value) for before, moves in TRANSITIONS.items() for after in moves}
