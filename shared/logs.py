@@ -3,12 +3,19 @@
 Never log a name, a phone number, an address or the text of a complaint: only ids, codes and counts.
 """
 
+import json
 import logging
+import os
 import sys
+from contextlib import suppress
 
+import msgspec
 import structlog
 
 __all__ = ["configure", "get_logger"]
+
+_STANDARD_OUTPUT = 1
+_ENCODER = msgspec.json.Encoder(enc_hook=repr)
 
 
 def configure(service: str, level: str = "INFO") -> None:
@@ -20,30 +27,54 @@ def configure(service: str, level: str = "INFO") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            lambda _logger, _method, event: {"service": service, **event},
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-    )
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(formatter)
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(numeric)
-    for noisy in ("aiokafka", "faststream", "alembic", "uvicorn.access", "httpx"):
-        logging.getLogger(noisy).setLevel(max(numeric, logging.WARNING))
+
+    def render(_logger: object, _method: str, event: structlog.typing.EventDict) -> str:
+        return _line({"service": service, **event})
+
+    _configure_standard_logging(numeric, [*shared], render)
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, render],
+        logger_factory=lambda *_: _StandardOutput(),
+        wrapper_class=structlog.make_filtering_bound_logger(numeric),
         cache_logger_on_first_use=True,
     )
 
 
-def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
     """Return the logger of a module."""
-    logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(name)
     return logger
+
+
+class _StandardOutput:
+    """Writes whole lines. One that the system does not take is lost, and no failure of whoever logs."""
+
+    def msg(self, line: str) -> None:
+        with suppress(OSError):
+            os.write(_STANDARD_OUTPUT, line.encode(errors="replace") + b"\n")
+
+    debug = info = warning = error = critical = msg
+
+
+def _configure_standard_logging(
+    level: int, shared: "list[structlog.typing.Processor]", render: structlog.typing.Processor
+) -> None:
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for noisy in ("aiokafka", "faststream", "alembic", "uvicorn.access", "httpx"):
+        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+
+
+def _line(event: structlog.typing.EventDict) -> str:
+    try:
+        return _ENCODER.encode(event).decode()
+    except (TypeError, ValueError):  # a key that is no text, half a character
+        return json.dumps(event, default=repr, skipkeys=True)

@@ -1,0 +1,80 @@
+"""Log lines are JSON on standard output, and a line that cannot be written harms nobody."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[3]
+PROGRAM = """
+import logging, structlog
+from uuid import UUID
+from shared import logs
+logs.configure("test", "{level}")
+log = logs.get_logger("somewhere")
+structlog.contextvars.bind_contextvars(request_id="r-1")
+{body}
+"""
+
+
+def lines_of(body: str, level: str = "INFO") -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(level=level, body=body)],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
+    assert not done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_line_names_service_event_level_time_and_request() -> None:
+    (line,) = lines_of("log.info('request', status=201, route='/单位')")
+
+    assert list(line) == ["service", "status", "route", "event", "request_id", "level", "timestamp"]
+    assert (line["service"], line["event"], line["level"], line["route"]) == (
+        "test",
+        "request",
+        "info",
+        "/单位",
+    )
+    assert line["timestamp"].endswith("Z")
+
+
+def test_standard_logging_comes_the_same_way() -> None:
+    (line,) = lines_of("logging.getLogger('library').warning('half of %s', 7)")
+
+    assert (line["service"], line["event"], line["level"]) == ("test", "half of 7", "warning")
+
+
+def test_the_level_holds_for_both() -> None:
+    assert not lines_of("log.info('quiet'); logging.getLogger('library').info('quiet')", "WARNING")
+
+
+def test_an_exception_brings_its_trace() -> None:
+    (line,) = lines_of("try:\n    1 / 0\nexcept ZeroDivisionError:\n    log.exception('failed')")
+
+    assert line["level"] == "error"
+    assert "ZeroDivisionError" in line["exception"]
+
+
+def test_any_value_can_be_logged() -> None:
+    (line,) = lines_of("log.info('odd', at=UUID(int=1), thing=object, half='\\ud800')")
+
+    assert line["at"].endswith("1") or "UUID" in line["at"]
+    assert "object" in line["thing"]
+
+
+def test_a_closed_standard_output_is_no_failure() -> None:
+    body = "import os, sys; os.close(1); log.info('lost'); sys.stderr.write('went on')"
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(level="INFO", body=body)],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+
+    assert done.stderr.startswith(b"went on")
