@@ -71,8 +71,7 @@ class _Run:
         self.supervisor = Supervisor(record=self._record, say=self.say)
         self.token_file = installation.data_dir / "token"
         self.descriptor: Descriptor | None = None
-        os.environ[MARK] = installation.id
-        self.forks = ForkServer(self.logs / "forkserver.log") if sys.platform == "linux" else None
+        self.forks: ForkServer | None = None
 
     def say(self, line: str) -> None:
         self.console.print(line, markup=False, soft_wrap=True)
@@ -90,6 +89,9 @@ class _Run:
         self._decide_on_demonstration()
         addresses = Addresses(self.installation, self.launch.port)
         remove_descriptor(addresses.url)  # of a launcher that was killed
+        os.environ[MARK] = self.installation.id
+        if sys.platform == "linux":
+            self.forks = ForkServer(self.logs / "forkserver.log")
         try:
             self._start(addresses)
             self._describe(addresses)
