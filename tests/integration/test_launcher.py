@@ -73,6 +73,12 @@ def test_only_loopback_is_listened_on(launched: Launched) -> None:
     assert open_to <= {"127.0.0.1", "::ffff:127.0.0.1"}
 
 
+def test_services_share_what_they_import(launched: Launched) -> None:
+    started = {name: psutil.Process(launched.descriptor.pids[name]).cmdline()[-1] for name in SERVICES}
+
+    assert set(started.values()) == {"deploy.local.forkserver"}
+
+
 async def test_the_auditor_reads_every_database_and_writes_none(launched: Launched) -> None:
     for url in launched.descriptor.auditor.values():
         connection = await asyncpg.connect(url)
