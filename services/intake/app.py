@@ -6,6 +6,7 @@ from services.intake import api, hotpath, pages, stream
 from services.intake.desk import Desk
 from services.intake.settings import IntakeSettings
 from services.intake.store.reading import has_state
+from services.intake.usecases.group_commit import GroupCommit
 from shared import logs
 from shared.clock import Clock, SystemClock
 from shared.edge import Edge
@@ -21,6 +22,7 @@ _SYSTEM_CLOCK = SystemClock()
 
 def create_app(settings: IntakeSettings, clock: Clock = _SYSTEM_CLOCK) -> Edge:
     """Build one replica; it connects to nothing before its lifespan starts."""
+    registrations = GroupCommit(settings.database_url.get_secret_value(), settings.public_url)
     runtime = Runtime(
         "intake",
         settings,
@@ -28,10 +30,11 @@ def create_app(settings: IntakeSettings, clock: Clock = _SYSTEM_CLOCK) -> Edge:
         subscriptions=stream.build_router(),
         state_topics=stream.STATE_TOPICS,
         prepared=has_state,
+        background=[lambda _runtime: registrations.close_at_end()],
     )
     public = Pages(FOLDER, now=clock.now, layout="public")
     app, edge = create_http(runtime, title="回应 Huiying 受理", prefix="", clock=clock, pages=public)
-    app.state.desk = desk = Desk.open(settings, runtime.sessions, clock)
+    app.state.desk = desk = Desk.open(settings, runtime.sessions, registrations, clock)
     app.router.routes.insert(0, hotpath.register_route(desk))
     hotpath.describe(app)
     app.include_router(api.build_router())

@@ -1,6 +1,7 @@
 """Who a request comes from, and how often they may come. Per process, in memory."""
 
 import ipaddress
+from functools import lru_cache
 
 from fastapi import Request
 from limits import RateLimitItem, parse
@@ -53,6 +54,7 @@ def client_address(request: Request, trusted_hops: int) -> str:
     return _counted(_address(hops[-trusted_hops]) or peer)
 
 
+@lru_cache(4096)
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(text)
@@ -60,6 +62,7 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
+@lru_cache(4096)
 def _counted(address: ipaddress.IPv4Address | ipaddress.IPv6Address | None) -> str:
     if address is None:
         return "unknown"

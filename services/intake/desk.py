@@ -33,12 +33,14 @@ class Desk:
     trusted_hops: int
 
     @classmethod
-    def open(cls, settings: IntakeSettings, sessions: Sessions, clock: Clock) -> "Desk":
+    def open(
+        cls, settings: IntakeSettings, sessions: Sessions, registrations: GroupCommit, clock: Clock
+    ) -> "Desk":
         """Build the desk of one replica; reads and connects nothing yet."""
         return cls(
             clock=clock,
             catalogue=CatalogueCache(sessions, clock),
-            registrations=GroupCommit(sessions, settings.public_url),
+            registrations=registrations,
             limits=Limits(
                 register=settings.register_rate,
                 track=settings.track_rate,

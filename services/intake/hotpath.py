@@ -95,10 +95,13 @@ def _content(model: type[BaseModel]) -> dict[str, Any]:
 class _RegisterEndpoint:
     """An ASGI application for one request after the other; expected refusals are raised as Problem."""
 
+    path = PATH
+
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = self  # for the log, as FastAPI's own routes do
         response = await self._respond(Request(scope, receive))
         await response(scope, receive, send)
 

@@ -115,7 +115,7 @@ class IdempotencyKeyRow(Base, table=True):
     __tablename__ = "idempotency_keys"
 
     key: str = Field(primary_key=True, sa_type=TEXT)
-    body_hash: bytes
+    body_hash: str = Field(sa_type=TEXT)
     complaint_id: UUID
     reply: str = Field(sa_type=TEXT)
     created_at: datetime = Field(sa_type=INSTANT)

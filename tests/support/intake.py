@@ -155,4 +155,5 @@ async def serving(
     finally:
         for client, app in zip(desk.clients, apps, strict=True):
             await client.aclose()
+            await app.app.state.desk.registrations.close()  # type: ignore[attr-defined]
             await app.app.state.runtime.engine.dispose()  # type: ignore[attr-defined]

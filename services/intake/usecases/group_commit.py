@@ -13,9 +13,9 @@ import random
 from collections import deque
 from collections.abc import Sequence
 
-from services.intake.usecases.register import Draft, register_all
+from services.intake.store.connections import Connections, is_about_data, is_passing
+from services.intake.usecases.register import Draft, Outcome, register_all
 from shared.crashpoints import crash_point
-from shared.database import Sessions, is_passing_failure, run_unit, sqlstate
 
 __all__ = ["GroupCommit", "UnfitDraftError"]
 
@@ -24,7 +24,6 @@ _BATCH = 200
 _WAITING_LIMIT = 10_000
 _WAIT_SECONDS = 10.0
 _RETRY_PAUSES = (0.02, 0.1)
-_DATA_ERRORS = ("22", "23")  # SQLSTATE classes: data exception, integrity violation
 
 _Waiting = tuple[Draft, "asyncio.Future[bytes]"]
 
@@ -36,8 +35,8 @@ class UnfitDraftError(Exception):
 class GroupCommit:
     """Registers drafts for all requests of this process."""
 
-    def __init__(self, sessions: Sessions, public_url: str) -> None:
-        self._sessions = sessions
+    def __init__(self, dsn: str, public_url: str) -> None:
+        self._connections = Connections(dsn)
         self._public_url = public_url
         self._queue: deque[_Waiting] = deque()
         self._flushing = 0
@@ -46,8 +45,8 @@ class GroupCommit:
     async def register(self, draft: Draft) -> bytes:
         """Register a draft and return its reply, after the commit.
 
-        KeyReusedError or UnfitDraftError if it cannot be; an error that passes (TimeoutError, a lost
-        database) if it is not known to be registered: with a key it can be tried again safely.
+        KeyReusedError or UnfitDraftError if it cannot be; an error that passes (ConnectionError,
+        TimeoutError) if it is not known to be registered: with a key it can be tried again safely.
         """
         if len(self._queue) >= _WAITING_LIMIT:
             raise TimeoutError("too many registrations wait already")
@@ -59,6 +58,18 @@ class GroupCommit:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return await asyncio.wait_for(outcome, _WAIT_SECONDS)
+
+    async def close(self) -> None:
+        """Let the flushers end, and close their connections."""
+        await asyncio.gather(*self._tasks)
+        await self._connections.close()
+
+    async def close_at_end(self) -> None:
+        """Wait to be cancelled, at the end of the service, and close."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self.close()
 
     async def _flush(self) -> None:
         """Take batches until none waits; between that and the end of this nothing else runs."""
@@ -73,42 +84,45 @@ class GroupCommit:
 
     async def _settle(self, batch: Sequence[_Waiting]) -> None:
         """Give every draft of a batch its outcome. Never raises."""
+        outcomes: Sequence[bytes | Exception]
         try:
-            replies = await self._commit([draft for draft, _ in batch])
+            outcomes = await self._commit([draft for draft, _ in batch])
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the drafts' outcome
-            if len(batch) > 1 and not is_passing_failure(error):
+            if len(batch) > 1 and not is_passing(error):
                 for one in batch:
                     await self._settle([one])
                 return
-            failure = UnfitDraftError() if _is_about_data(error) else error
-            replies = [failure] * len(batch)
+            outcomes = [_told(error)] * len(batch)
         crash_point("intake.after_commit_before_reply")
-        for (_, outcome), reply in zip(batch, replies, strict=True):
-            _tell(outcome, reply)
+        for (_, waiting), outcome in zip(batch, outcomes, strict=True):
+            _tell(waiting, outcome)
 
-    async def _commit(self, drafts: Sequence[Draft]) -> "list[bytes | Exception]":
+    async def _commit(self, drafts: Sequence[Draft]) -> list[Outcome]:
         for pause in (*_RETRY_PAUSES, None):
             try:
-                return [
-                    *await run_unit(
-                        self._sessions, lambda session: register_all(session, drafts, self._public_url)
-                    )
-                ]
+                async with self._connections.transaction() as writer:
+                    outcomes = await register_all(writer, drafts, self._public_url)
+                    crash_point("intake.before_commit_of_registration")
             except Exception as error:
-                if pause is None or not is_passing_failure(error):
+                if pause is None or not is_passing(error):
                     raise
                 await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter
+            else:
+                return outcomes
         raise AssertionError("the last attempt returns or raises")
 
 
-def _is_about_data(error: Exception) -> bool:
-    return (sqlstate(error) or "").startswith(_DATA_ERRORS)
+def _told(error: Exception) -> Exception:
+    """The error as a caller is to see it."""
+    if is_about_data(error):
+        return UnfitDraftError()
+    return ConnectionError(type(error).__name__) if is_passing(error) else error
 
 
-def _tell(outcome: "asyncio.Future[bytes]", reply: "bytes | Exception") -> None:
-    if outcome.done():
+def _tell(waiting: "asyncio.Future[bytes]", outcome: bytes | Exception) -> None:
+    if waiting.done():
         return
-    if isinstance(reply, bytes):
-        outcome.set_result(reply)
+    if isinstance(outcome, bytes):
+        waiting.set_result(outcome)
     else:
-        outcome.set_exception(reply)
+        waiting.set_exception(outcome)

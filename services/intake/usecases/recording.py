@@ -3,10 +3,13 @@
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.intake.domain.complaints import Complaint
-from services.intake.store.registering import add_complaints, add_imported_complaints, add_outbox_rows
+from services.intake.store.registering import (
+    Writer,
+    add_complaints,
+    add_imported_complaints,
+    add_outbox_rows,
+)
 from shared.contracts.envelope import Origin
 from shared.contracts.intake import Channel, ComplaintContent, ComplaintRegistered, Urgency
 from shared.outbox import Outgoing, row_of
@@ -15,28 +18,28 @@ __all__ = ["SOURCE", "record", "record_imported"]
 
 SOURCE = "intake"
 
-_Add = Callable[[AsyncSession, Sequence[Complaint]], Awaitable[set[UUID]]]
+_Add = Callable[[Writer, Sequence[Complaint]], Awaitable[set[UUID]]]
 
 
-async def record(session: AsyncSession, complaints: Sequence[Complaint]) -> set[UUID]:
+async def record(writer: Writer, complaints: Sequence[Complaint]) -> set[UUID]:
     """Add complaints and publish them; return the ids of those that were not here yet. Repeatable."""
-    return await _record(session, complaints, add_complaints)
+    return await _record(writer, complaints, add_complaints)
 
 
-async def record_imported(session: AsyncSession, complaints: Sequence[Complaint]) -> set[UUID]:
+async def record_imported(writer: Writer, complaints: Sequence[Complaint]) -> set[UUID]:
     """Add imported complaints and publish them; return the ids of those that were not here yet."""
-    return await _record(session, complaints, add_imported_complaints)
+    return await _record(writer, complaints, add_imported_complaints)
 
 
-async def _record(session: AsyncSession, complaints: Sequence[Complaint], add: _Add) -> set[UUID]:
+async def _record(writer: Writer, complaints: Sequence[Complaint], add: _Add) -> set[UUID]:
     if not complaints:
         return set()
-    added = await add(session, complaints)
+    added = await add(writer, complaints)
     events = [
         row_of(event) for complaint in complaints if complaint.id in added for event in _events(complaint)
     ]
     if events:
-        await add_outbox_rows(session, events)
+        await add_outbox_rows(writer, events)
     return added
 
 

@@ -7,22 +7,25 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.domain.complaints import Complaint, new_token
 from services.intake.domain.numbers import format_number
 from services.intake.domain.reports import Report
-from services.intake.store.registering import Claim, claim_keys, draw_serials, get_replies
+from services.intake.store.registering import Claim, Writer, claim_keys, draw_serials, get_replies
 from services.intake.usecases.recording import record
 from shared.contracts.envelope import Origin
 from shared.contracts.intake import Channel
 from shared.ids import uuid7
 
-__all__ = ["Draft", "KeyReusedError", "Reply", "register_all"]
+__all__ = ["Draft", "KeyReusedError", "Outcome", "Reply", "register_all"]
 
 
 class KeyReusedError(Exception):
     """The idempotency key was used before, for something else."""
+
+
+Outcome = bytes | KeyReusedError
+"""What became of a draft: the reply, or why there is none."""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -46,12 +49,12 @@ class Draft:
     id: UUID = field(default_factory=uuid7)
     token: str = field(default_factory=new_token)
     number: str = ""
-    fingerprint: bytes = b""
+    fingerprint: str = ""
     """Tells another report under the same key from the same one sent again."""
 
     def __post_init__(self) -> None:
         if self.key is not None:
-            self.fingerprint = hashlib.sha256(msgspec.json.encode((self.channel, self.report))).digest()
+            self.fingerprint = hashlib.sha256(msgspec.json.encode((self.channel, self.report))).hexdigest()
 
     def complaint(self) -> Complaint:
         """The complaint this draft becomes."""
@@ -72,38 +75,36 @@ class Draft:
         return msgspec.json.encode(Reply(self.id, self.number, link, self.registered_at))
 
 
-async def register_all(
-    session: AsyncSession, drafts: Sequence[Draft], public_url: str
-) -> "list[bytes | KeyReusedError]":
-    """Register drafts in the caller's transaction; return the reply to each, in their order.
+async def register_all(writer: Writer, drafts: Sequence[Draft], public_url: str) -> list[Outcome]:
+    """Register drafts in the writer's transaction; return the reply to each, in their order.
 
     Of drafts with the same key and report one is registered, and all get its reply, now or years later; with
     the same key and another report, KeyReusedError is that draft's outcome.
     """
-    await _number(session, drafts)
+    await _number(writer, drafts)
     replies = {draft.id: draft.reply(public_url) for draft in drafts}
     first = {draft.key: draft for draft in reversed(drafts) if draft.key is not None}
     claims = [
         Claim(key, draft.fingerprint, draft.id, replies[draft.id].decode(), draft.registered_at)
         for key, draft in sorted(first.items())
     ]
-    claimed = await claim_keys(session, claims) if claims else set()
+    claimed = await claim_keys(writer, claims) if claims else set()
     answers = {one.key: (one.body_hash, one.reply) for one in claims}
     if known := [key for key in answers if key not in claimed]:
-        stored = await get_replies(session, known)
+        stored = await get_replies(writer, known)
         answers |= {key: (one.body_hash, one.reply) for key, one in stored.items()}
     fresh = [draft for draft in drafts if draft.key is None or draft.key in claimed]
-    await record(session, [one.complaint() for one in fresh if one.key is None or first[one.key] is one])
+    await record(writer, [one.complaint() for one in fresh if one.key is None or first[one.key] is one])
     return [replies[one.id] if one.key is None else _answer(one, *answers[one.key]) for one in drafts]
 
 
-async def _number(session: AsyncSession, drafts: Sequence[Draft]) -> None:
+async def _number(writer: Writer, drafts: Sequence[Draft]) -> None:
     nameless = [draft for draft in drafts if not draft.number]
     if nameless:
-        serials = await draw_serials(session, len(nameless))
+        serials = await draw_serials(writer, len(nameless))
         for draft, serial in zip(nameless, serials, strict=True):
             draft.number = format_number(draft.registered_at, serial)
 
 
-def _answer(draft: Draft, body_hash: bytes, reply: str) -> bytes | KeyReusedError:
+def _answer(draft: Draft, body_hash: str, reply: str) -> bytes | KeyReusedError:
     return reply.encode() if draft.fingerprint == body_hash else KeyReusedError()

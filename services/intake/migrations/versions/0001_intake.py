@@ -66,7 +66,7 @@ UPGRADE = (
     """
     CREATE TABLE idempotency_keys (
         key TEXT CONSTRAINT pk_idempotency_keys PRIMARY KEY,
-        body_hash BYTEA NOT NULL,
+        body_hash TEXT NOT NULL,
         complaint_id UUID NOT NULL,
         reply TEXT NOT NULL,
         created_at TIMESTAMPTZ NOT NULL

@@ -1,0 +1,68 @@
+"""Connections of the registering hot path: bare asyncpg, kept open between batches."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import asyncpg
+
+from services.intake.store.registering import Writer
+from shared.database import sqlstate
+
+__all__ = ["Connections", "is_about_data", "is_passing"]
+
+_SETTINGS = {
+    "application_name": "huiying-intake-register",
+    "timezone": "UTC",
+    "statement_timeout": "10000",
+    "lock_timeout": "5000",
+    "idle_in_transaction_session_timeout": "60000",
+    "jit": "off",
+}
+_DATA, _PROGRAM = ("22", "23"), "42"  # SQLSTATE classes: the data is at fault, the statement is
+
+
+class Connections:
+    """Gives each user a connection of its own, one that was used before where there is one."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._idle: list[Any] = []
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Writer]:
+        """One transaction, committed at the end of the block. A connection that met an error is not kept."""
+        connection = await self._take()
+        try:
+            async with connection.transaction():
+                yield connection
+        except BaseException:
+            connection.terminate()
+            raise
+        self._idle.append(connection)
+
+    async def close(self) -> None:
+        """Close what is kept."""
+        while self._idle:
+            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await self._idle.pop().close(timeout=2)
+
+    async def _take(self) -> Any:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        return await asyncpg.connect(self._dsn, timeout=5, command_timeout=10, server_settings=_SETTINGS)
+
+
+def is_about_data(error: BaseException) -> bool:
+    """Whether the database refused what a row holds."""
+    return isinstance(error, UnicodeError) or (sqlstate(error) or "").startswith(_DATA)
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether waiting may cure this error of an asyncpg connection."""
+    state = sqlstate(error)
+    if state is not None:
+        return not state.startswith((*_DATA, _PROGRAM))
+    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError)
