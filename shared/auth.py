@@ -74,6 +74,8 @@ class _Directory:
     keys: KeySet
     persons: dict[str, PersonState]
     revoked: frozenset[str]
+    verified: dict[str, Principal] = field(default_factory=dict)
+    """Tokens that were verified against this reading: checking a signature costs more than all the rest."""
 
 
 @dataclass(slots=True)
@@ -88,6 +90,14 @@ class Verifier:
     async def verify(self, token: str) -> Principal:
         """Return who holds `token`. SignInRequiredError if it is not, or no longer, valid."""
         directory = await self._fresh_directory()
+        principal = directory.verified.get(token)
+        if principal is None:
+            principal = directory.verified[token] = self._read(directory, token)
+        if principal.expires_at <= self.clock.now():
+            raise SignInRequiredError
+        return principal
+
+    def _read(self, directory: _Directory, token: str) -> Principal:
         try:
             claims = jwt.decode(token, directory.keys, algorithms=[ALGORITHM]).claims
             expires_at = datetime.fromtimestamp(int(claims["exp"]), tz=self.clock.now().tzinfo)
@@ -98,14 +108,20 @@ class Verifier:
             raise SignInRequiredError from None
         if person is None or person.disabled or token_id in directory.revoked:
             raise SignInRequiredError
-        if expires_at <= self.clock.now() or issued_at < person.valid_from.timestamp() - 1:
+        if issued_at < person.valid_from.timestamp() - 1:
             raise SignInRequiredError
         return Principal(person.person_id, person.name, person.role, person.unit, token_id, expires_at)
 
     async def _fresh_directory(self) -> _Directory:
-        if self._directory is None or time.monotonic() - self._read_at > _FRESH_SECONDS:
-            self._directory = await run_unit(self.sessions, _load)
-            self._read_at = time.monotonic()
+        """The directory as of a second ago; while one request reads it anew, others use the last reading."""
+        before, now = self._read_at, time.monotonic()
+        if self._directory is None or now - before > _FRESH_SECONDS:
+            self._read_at = now
+            try:
+                self._directory = await run_unit(self.sessions, _load)
+            except BaseException:
+                self._read_at = before
+                raise
         return self._directory
 
 
