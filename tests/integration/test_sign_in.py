@@ -268,7 +268,7 @@ async def _bodies(session: AsyncSession) -> list[str]:
         ({"role": "unit_member", "unit": None}, "unit"),
         ({"role": "office"}, "unit"),
         ({"unit": "nowhere"}, "unit"),
-        ({"role": "service"}, "unit"),
+        ({"role": "service"}, "role"),
         ({"password": "password1234"}, "password"),
         ({"name": " "}, "name"),
     ],
@@ -388,6 +388,20 @@ async def test_the_commands_of_this_machine_have_a_token_nobody_signs_in_with(di
     assert timedelta(0) <= clock.now() + COMMAND_TOKEN_LIFE - holder.expires_at < timedelta(seconds=1)
     async with dispatch.client() as browser:
         assert (await sign_in(browser, "local-command", "")).status_code == 401
+
+
+async def test_a_units_own_system_has_a_token_until_it_is_disabled(
+    dispatch: Dispatch, admin: httpx.AsyncClient
+) -> None:
+    body = {"name": "供水调度系统", "unit": "water"}
+    made = (await admin.post("/dispatch/api/services", json=body)).json()
+    async with dispatch.client(made["token"]) as system:
+        await eventually(lambda: is_let_in(system))
+        assert (await system.get("/dispatch/api/feed?unit=repair")).status_code == 403
+        await admin.patch(f"/dispatch/api/persons/{made['person']['id']}", json={"disabled": True})
+        await eventually(lambda: is_refused(system), timeout=5)
+    unknown = await admin.post("/dispatch/api/services", json=body | {"unit": "nowhere"})
+    assert unknown.status_code == 422
 
 
 async def test_every_change_of_a_person_is_a_newer_version(

@@ -73,10 +73,12 @@ class Dispatch:
         hub: Hub = self.app.state.feed
         return hub
 
-    def client(self, token: str | None = None, **more: Any) -> httpx.AsyncClient:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+    def client(self, token: str | None = None, headers: dict[str, str] | None = None) -> httpx.AsyncClient:
+        signed = {"Authorization": f"Bearer {token}"} if token else {}
         transport = httpx.ASGITransport(self.edge, raise_app_exceptions=False)
-        return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers, **more)
+        return httpx.AsyncClient(
+            transport=transport, base_url="http://127.0.0.1", headers=signed | (headers or {})
+        )
 
     async def token(self, role: Role, unit: str | None = None) -> str:
         """A token of a person with this role, made on first use."""
@@ -86,6 +88,7 @@ class Dispatch:
             if name not in self.people:
                 person = await add_person(session, NewPerson(name, name, role, unit), self.clock)
                 self.people[name] = person.id
+                self.app.state.verifier._directory = None  # else it takes a second to know them
             key = await signing_key(session, self.clock)
             return mint(key, self.people[name], token_id=str(uuid7()), now=self.clock.now())
 

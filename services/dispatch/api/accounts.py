@@ -76,6 +76,22 @@ class PersonPatch(BaseModel):
     password: str | None = Field(default=None, max_length=200)
 
 
+class ServiceCreate(BaseModel):
+    """A unit's own system that is to read its feed and report its steps."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=50)
+    unit: str = Field(max_length=30)
+
+
+class ServiceView(BaseModel):
+    """The system's account and its token, which is told this once."""
+
+    person: PersonView
+    token: str
+
+
 @router.post("/sign-in")
 async def sign_in(body: Credentials, request: Request, response: Response) -> SessionView:
     """Begin a session of twelve hours: sets the session cookie."""
@@ -120,3 +136,13 @@ async def change(
         session, person_id, asked, desk.clock, desk.passwords, by=who.person_id
     )
     return PersonView.model_validate(person)
+
+
+@router.post("/services", status_code=201)
+async def create_service(
+    body: ServiceCreate, request: Request, session: SessionDep, _who: Administrator
+) -> ServiceView:
+    """Make a token for a unit's own system, valid for a year; disabling its account ends it."""
+    clock = request.app.state.clock
+    person, token = await accounts.add_service(session, body.name, body.unit, clock)
+    return ServiceView(person=PersonView.model_validate(person), token=token)

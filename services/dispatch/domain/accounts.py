@@ -77,13 +77,14 @@ def _uncommon_rest(password: str, account: str) -> str:
 
 
 def unit_problem(role: str, unit: str | None) -> str | None:
-    """What is wrong with a person's role and unit, in Chinese: a unit's people need one, others have none."""
-    if role in UNIT_ROLES and unit is None:
-        return "班组人员和单位负责人需要选择单位"
+    """Say what is wrong with a person's role and unit, in Chinese.
+
+    A unit's people, and its own systems, need one; the company's people have none.
+    """
+    if role not in COMPANY_ROLES and unit is None:
+        return "这个角色需要选择单位"
     if role in COMPANY_ROLES and unit is not None:
         return "这个角色不属于单个单位，请不要选择单位"
-    if role not in UNIT_ROLES | COMPANY_ROLES:
-        return "这个角色不是给人用的"
     return None
 
 

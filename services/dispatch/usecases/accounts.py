@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,8 +21,10 @@ __all__ = [
     "ADMINISTRATOR",
     "COMMAND_TOKEN_LIFE",
     "DEMO_PASSWORD",
+    "SERVICE_TOKEN_LIFE",
     "SignIn",
     "SignedIn",
+    "add_service",
     "mint_command_token",
     "record_refusal",
     "seed_people",
@@ -31,6 +33,7 @@ __all__ = [
 ]
 
 COMMAND_TOKEN_LIFE = timedelta(days=30)
+SERVICE_TOKEN_LIFE = timedelta(days=365)
 ADMINISTRATOR: Final = "admin"
 DEMO_PASSWORD: Final = "huiying-demo"  # noqa: S105 - printed at each demonstration start, on purpose
 _COMMAND: Final = "local-command"
@@ -41,7 +44,6 @@ class SignedIn:
     """A session that just began."""
 
     token: str
-    expires_at: datetime
     name: str
     role: Role
     unit: str | None
@@ -72,10 +74,8 @@ async def sign_in(
         values["password_hash"] = better_hash
     if person.failed_sign_ins or better_hash is not None:
         await store.update_person(session, person.id, **values)
-    now = clock.now()
-    key = await signing_key(session, clock)
-    token = mint(key, person.id, token_id=secrets.token_urlsafe(16), now=now)
-    return SignedIn(token, now + SESSION_LIFE, person.name, Role(person.role), person.unit)
+    token = await _token(session, person, clock, SESSION_LIFE)
+    return SignedIn(token, person.name, Role(person.role), person.unit)
 
 
 async def record_refusal(session: AsyncSession, account: str) -> None:
@@ -99,9 +99,17 @@ async def mint_command_token(session: AsyncSession, clock: Clock) -> str:
     if person is None:
         new = NewPerson(_COMMAND, "本机命令", Role.ADMINISTRATOR, unit=None)
         person = await add_person(session, new, clock)
-    key = await signing_key(session, clock)
-    token_id = secrets.token_urlsafe(16)
-    return mint(key, person.id, token_id=token_id, now=clock.now(), life=COMMAND_TOKEN_LIFE)
+    return await _token(session, person, clock, COMMAND_TOKEN_LIFE)
+
+
+async def add_service(session: AsyncSession, name: str, unit: str, clock: Clock) -> tuple[PersonRow, str]:
+    """Make an account for a unit's own system; its token is valid for SERVICE_TOKEN_LIFE and kept nowhere.
+
+    Disabling the account ends it. Problem 422 for an unknown unit.
+    """
+    account = f"service.{unit}.{secrets.token_hex(4)}"
+    person = await add_person(session, NewPerson(account, name, Role.SERVICE, unit), clock)
+    return person, await _token(session, person, clock, SERVICE_TOKEN_LIFE)
 
 
 async def seed_people(
@@ -126,6 +134,11 @@ async def seed_people(
             await add_person(session, replace(new, password_hash=await passwords.hash(password)), clock)
             made.append(SignIn(new.account, password, new.role.value, new.unit))
     return made
+
+
+async def _token(session: AsyncSession, person: PersonRow, clock: Clock, life: timedelta) -> str:
+    key = await signing_key(session, clock)
+    return mint(key, person.id, token_id=secrets.token_urlsafe(16), now=clock.now(), life=life)
 
 
 def _demo_people(units: list[UnitState]) -> list[NewPerson]:

@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 SOURCE = "dispatch"
+_NO_PERSON = "系统接口不用密码登录"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ async def create_person(
     session: AsyncSession, new: NewPerson, password: str, clock: Clock, passwords: Passwords
 ) -> PersonRow:
     """Make an account with a password that a person chose. Problem 422 or 409 as `add_person`."""
+    if new.role is Role.SERVICE:
+        raise Problem(422, _NO_PERSON, fields=[FieldProblem("role", _NO_PERSON)])
     _check_password(password, new.account)
     return await add_person(session, replace(new, password_hash=await passwords.hash(password)), clock)
 

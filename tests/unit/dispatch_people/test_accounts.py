@@ -58,11 +58,13 @@ def test_an_account_is_compared_without_case_and_outer_spaces() -> None:
         ("office", None, True),
         ("office", "water", False),
         ("administrator", None, True),
-        ("service", "water", False),
+        ("service", "water", True),
         ("service", None, False),
     ],
 )
-def test_only_people_of_a_unit_have_a_unit(role: str, unit: str | None, fits: bool) -> None:
+def test_a_units_people_and_systems_have_a_unit_and_no_others(
+    role: str, unit: str | None, fits: bool
+) -> None:
     assert (unit_problem(role, unit) is None) is fits
 
 

@@ -9,12 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.dispatch.cards import FILTERS, belongs, counts_shown, task_card
+from services.dispatch.domain.routing import RoutingTable
+from services.dispatch.domain.standards import Category, StandardBook
 from services.dispatch.feed import decode_cursor, encode_cursor
-from services.dispatch.labels import Labels
 from services.dispatch.store.feed_reading import COUNT_LIMIT, OPEN_STATES, Task
+from services.dispatch.usecases.reference import Reference
 
 NOW = datetime(2026, 11, 22, 6, 5, tzinfo=UTC)
-LABELS = Labels({"water": "自来水分公司"}, {"leak": "爆管、漏水"})
+LEAK = Category("leak", "爆管、漏水", "water", "P2", "repair")
+KNOWN = Reference(
+    books=(StandardBook(1, NOW, {"leak": LEAK}, ()),),
+    further_workdays={},
+    calendars={},
+    routing=RoutingTable(version=1, rules=(), by_word={}),
+    units={"water": "自来水分公司"},
+    office="office",
+)
 UNITS = ["catering", "water", "repair"]
 
 
@@ -23,6 +33,7 @@ def task(**more: Any) -> Task:
     values: dict[str, Any] = {
         "complaint_id": UUID(int=1),
         "number": "HY-2611-000001-K",
+        "origin": "live",
         "unit": "water",
         "category": "leak",
         "urgency": "P2",
@@ -40,7 +51,7 @@ def task(**more: Any) -> Task:
 
 
 def test_a_card_tells_what_to_do_next_and_how_long_there_is() -> None:
-    card = task_card(task(), LABELS, NOW, acting=True)
+    card = task_card(task(), KNOWN, NOW, acting=True)
 
     assert card["actions"] == [{"code": "accept", "name": "接单"}]
     assert (card["next_clock_name"], card["minutes_left"], card["overdue"]) == ("接单", 20, False)
@@ -52,30 +63,35 @@ def test_a_card_tells_what_to_do_next_and_how_long_there_is() -> None:
 
 
 def test_a_card_offers_nothing_to_those_who_only_look() -> None:
-    assert task_card(task(), LABELS, NOW, acting=False)["actions"] == []
+    assert task_card(task(), KNOWN, NOW, acting=False)["actions"] == []
 
 
 def test_a_card_without_a_running_clock_shows_none() -> None:
-    card = task_card(task(next_clock=None, next_due_at=None, running={}), LABELS, NOW, acting=True)
+    card = task_card(task(next_clock=None, next_due_at=None, running={}), KNOWN, NOW, acting=True)
 
     assert (card["due_at"], card["overdue"], card["next_clock_name"]) == (None, False, "")
 
 
 def test_minutes_of_an_overdue_card_count_towards_zero() -> None:
     late = NOW - timedelta(minutes=95, seconds=30)
-    card = task_card(task(next_due_at=late), LABELS, NOW, acting=True)
+    card = task_card(task(next_due_at=late), KNOWN, NOW, acting=True)
 
     assert (card["minutes_left"], card["overdue"]) == (-95, True)
 
 
 def test_a_long_text_is_cut_on_the_card() -> None:
-    assert task_card(task(text="水" * 500), LABELS, NOW, acting=True)["summary"] == "水" * 79 + "…"
+    assert task_card(task(text="水" * 500), KNOWN, NOW, acting=True)["summary"] == "水" * 79 + "…"
 
 
-def test_an_unknown_category_or_unit_shows_its_code() -> None:
-    assert task_card(task(category="new-one"), LABELS, NOW, acting=True)["category_name"] == "new-one"
-    assert LABELS.unit("new-unit") == "new-unit"
-    assert LABELS.unit(None) == "公司"
+def test_an_unknown_category_shows_its_code() -> None:
+    assert task_card(task(category="new-one"), KNOWN, NOW, acting=True)["category_name"] == "new-one"
+    assert task_card(task(category=None), KNOWN, NOW, acting=True)["category_name"] is None
+
+
+def test_imported_history_is_offered_its_answer_alone() -> None:
+    imported = task(origin="history", next_clock=None, next_due_at=None, running={})
+
+    assert task_card(imported, KNOWN, NOW, acting=True)["actions"] == [{"code": "answer", "name": "答复"}]
 
 
 @pytest.mark.parametrize("state", OPEN_STATES)
