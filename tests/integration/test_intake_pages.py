@@ -73,7 +73,14 @@ async def test_report_then_track(desk: Desk) -> None:
 async def test_errors_keep_what_was_typed(desk: Desk) -> None:
     response = await submit(desk, text="", location="东区", phone="123", category="x", name="张")
     assert response.status_code == 422
-    for words in ("必须填写", "没有这个类别", "11 位手机号", 'value="东区"', 'value="张"', 'value="123"'):
+    for words in (
+        "问题：必须填写",
+        "类别：没有这个类别",
+        "手机号：应为 11 位手机号",
+        'value="东区"',
+        'value="张"',
+        'value="123"',
+    ):
         assert words in response.text, words
     assert (await desk.counts())["complaints"] == 0
 

@@ -24,6 +24,7 @@ from shared.problems import Problem
 __all__ = ["build_router"]
 
 _KEY = re.compile(r"[!-~]{1,200}")
+_LABELS = {"text": "问题", "location": "地点", "category": "类别", "phone": "手机号", "name": "称呼"}
 
 
 class ReportForm(BaseModel):
@@ -115,7 +116,7 @@ def _choices(catalogue: Catalogue) -> list[dict[str, str]]:
 def _errors(error: ReportError | KeyReusedError | UnfitDraftError) -> dict[str, str]:
     """Why a form was not registered, by field; an empty name for the form as a whole."""
     if isinstance(error, ReportError):
-        return {one.field: one.message for one in error.errors}
+        return {one.field: f"{_LABELS[one.field]}：{one.message}" for one in error.errors}
     if isinstance(error, KeyReusedError):
         return {"": "这份表单刚才已经提交过，内容和现在的不同。如要另外反映一件事，请再点一次提交。"}
-    return {"text": "内容里有不能保存的字符，请改写后再提交"}
+    return {"text": "问题：内容里有不能保存的字符，请改写后再提交"}

@@ -1,6 +1,8 @@
 """The complainant's view: only forward, whatever the events."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.intake.domain.progress import TRANSITIONS, Progress, State, advance, timeline
 
+README = Path(__file__).parents[3] / "services" / "intake" / "README.md"
 START = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 ORDER = list(State)
 
@@ -82,3 +85,9 @@ def test_a_new_unit_gets_new_promises() -> None:
 @pytest.mark.parametrize("state", ORDER)
 def test_a_step_taken_is_the_state(state: State) -> None:
     assert Progress().taken(state, at(1)).state is state
+
+
+def test_the_diagram_shows_every_state_and_only_moves_that_exist() -> None:
+    arrows = re.findall(r"^    (\w+) --> (\w+)$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    assert {one for arrow in arrows for one in arrow} == set(State)
+    assert all(State(end) in TRANSITIONS[State(start)] for start, end in arrows)
