@@ -24,8 +24,13 @@ FILTERS: Final[Mapping[str, tuple[str, ...]]] = {
 _SUMMARY = 80
 
 
-def task_card(task: Task, reference: Reference, now: datetime, *, acting: bool) -> dict[str, Any]:
-    """Return what `_task.html` shows of a case; actions only for those who may take them."""
+def task_card(
+    task: Task, reference: Reference, now: datetime, *, acting: bool, named: bool = False
+) -> dict[str, Any]:
+    """Return what `_task.html` shows of a case; actions only for those who may take them.
+
+    `named`: with its unit's name, for a list of several units.
+    """
     due_at = task.next_due_at
     category = reference.category(task.category)
     return {
@@ -33,6 +38,7 @@ def task_card(task: Task, reference: Reference, now: datetime, *, acting: bool) 
         "number": task.number,
         "category_name": category.name if category else task.category,
         "location": task.location,
+        "unit_name": reference.units.get(task.unit, task.unit) if named else None,
         "summary": _summary(task),
         "urgency": task.urgency,
         "state": task.state,

@@ -90,14 +90,14 @@ class CardMaker:
         self._pages = pages
         self.knowledge = knowledge
         self.clock = clock
-        self._cards: dict[tuple[str, int, bool], str] = {}
+        self._cards: dict[tuple[str, int, bool, bool], str] = {}
         self._counts: tuple[object, dict[str, int | str]] = (None, {})
 
-    def card(self, change: Change, reference: Reference, *, acting: bool) -> str:
+    def card(self, change: Change, reference: Reference, *, acting: bool, named: bool) -> str:
         """The fragment that puts a changed case in its place on a list."""
-        key = (change.unit, change.position, acting)
+        key = (change.unit, change.position, acting, named)
         if key not in self._cards:
-            card = task_card(change.task, reference, self.clock.now(), acting=acting)
+            card = task_card(change.task, reference, self.clock.now(), acting=acting, named=named)
             self._cards[key] = self._pages.fragment("_task_change.html", task=card)
             if len(self._cards) > _KEPT_CARDS:
                 del self._cards[next(iter(self._cards))]
@@ -154,5 +154,5 @@ class TaskListView:
     def _fragment(self, change: Change, reference: Reference, now: datetime) -> str:
         task: Task = change.task
         if task.unit in self.units and belongs(task, self.filter_code, now):
-            return self.maker.card(change, reference, acting=self.acting)
+            return self.maker.card(change, reference, acting=self.acting, named=len(self.units) > 1)
         return self.maker.gone(task.complaint_id)

@@ -89,6 +89,8 @@ async def _page(
     errors: Mapping[str, str] | None = None,
     status: int = 422,
 ) -> Response:
+    order = {unit: place for place, unit in enumerate(here.known.units)}
+    by_unit = sorted(await list_persons(here.session), key=lambda one: order.get(one.unit or "", -1))
     persons = [
         {
             "id": person.id,
@@ -100,7 +102,7 @@ async def _page(
             "failed_sign_ins": person.failed_sign_ins,
             "own": person.id == here.reader.person_id,
         }
-        for person in await list_persons(here.session)
+        for person in by_unit
     ]
     return here.page(
         "accounts.html",

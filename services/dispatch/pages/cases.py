@@ -85,8 +85,10 @@ async def _list_change(here: Visit, complaint_id: UUID) -> dict[str, Any]:
     filter_code = asked if asked in FILTERS else "open"
     task = (await find_tasks(here.session, [complaint_id]))[complaint_id]
     if belongs(task, filter_code, here.now):
-        return {"task": task_card(task, here.known, here.now, acting=True)}
-    return {"gone": complaint_id}
+        named = here.reader.unit is None and not shown.get("unit")
+        card = task_card(task, here.known, here.now, acting=True, named=named)
+        return {"task": card, "acted": True}
+    return {"gone": complaint_id, "acted": True}
 
 
 async def _page(

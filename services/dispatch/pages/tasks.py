@@ -75,16 +75,17 @@ async def home() -> Response:
 async def show(here: Here, asked: Asked, behind: Annotated[str, Query(max_length=100)] = "") -> Response:
     """One page of a list. The stream's cursor is read before the list, so that no change falls between."""
     session, known, now = here.session, here.known, here.now
+    several = len(asked.units) > 1
     positions = await get_positions(session, asked.units)
     tasks = await _list(session, asked, now, _read_key(behind))
     counts = counts_shown(await count_tasks(session, asked.units, now))
     return here.page(
         "tasks.html",
-        tasks=[task_card(task, known, now, acting=asked.acting) for task in tasks[:PAGE]],
+        tasks=[task_card(task, known, now, acting=asked.acting, named=several) for task in tasks[:PAGE]],
         filter=asked.filter_code,
         counts=counts,
         unit=asked.chosen_unit,
-        unit_name=known.units[asked.units[0]] if len(asked.units) == 1 else "全部单位",
+        unit_name="全部单位" if several else known.units[asked.units[0]],
         units=[{"code": code, "name": known.units[code]} for code in asked.options],
         cursor=encode_cursor(positions),
         older_url=_older_url(asked, tasks),

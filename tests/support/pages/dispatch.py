@@ -126,7 +126,48 @@ CASE_ANSWERED = CASE | {
 }
 CASE_ANONYMOUS = CASE | {"name": None, "phone": None, "text": "", "location": None, "category_name": None}
 
+PERSONS = [
+    {
+        "id": case_id(number),
+        "account": account,
+        "name": name,
+        "role": role,
+        "unit_name": unit_name,
+        "disabled": disabled,
+        "failed_sign_ins": failures,
+        "own": number == 1,
+    }
+    for number, (account, name, role, unit_name, disabled, failures) in enumerate(
+        [
+            ("admin", "系统管理员", "administrator", "公司", False, 0),
+            ("wang.jianguo", "王建国", "unit_leader", "维修分公司", False, 3),
+            ("li.min", "李敏", "office", "公司", True, 0),
+        ],
+        start=1,
+    )
+]
+ACCOUNTS = {
+    "persons": PERSONS,
+    "role_options": [("unit_member", "班组人员"), ("office", "归口管理")],
+    "unit_options": UNITS,
+    "values": {},
+    "errors": {},
+    "user": OFFICE,
+}
+
 SAMPLES = [
+    Sample("dispatch", "accounts.html", "accounts", ACCOUNTS),
+    Sample(
+        "dispatch",
+        "accounts.html",
+        "accounts-errors",
+        ACCOUNTS
+        | {
+            "values": {"account": "wang.jianguo"},
+            "errors": {"account": "这个账号已经有了", "unit": "这个角色需要选择单位"},
+        },
+        422,
+    ),
     Sample("dispatch", "sign_in.html", "sign-in", {"values": {"next": "/dispatch/tasks"}, "errors": {}}),
     Sample(
         "dispatch",
