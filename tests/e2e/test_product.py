@@ -97,9 +97,7 @@ def test_a_wrong_phone_tail_tells_nothing(context: BrowserContext, url: str) -> 
 
 
 @SIZES
-def test_a_wrong_phone_number_is_named_and_keeps_what_was_written(
-    context: BrowserContext, url: str
-) -> None:
+def test_a_wrong_phone_number_is_named_and_keeps_what_was_written(context: BrowserContext, url: str) -> None:
     page = context.new_page()
     page.goto(url)
     page.get_by_label("发生了什么问题").fill("路灯不亮")
