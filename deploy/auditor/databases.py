@@ -31,7 +31,8 @@ _DEAD = """
 """
 _UNPUBLISHED = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
 _UNNOTICED = """
-    SELECT count(*) FROM deadlines WHERE live AND fired_at IS NULL AND met_at IS NULL AND due_at < now()
+    SELECT count(*) FROM deadlines
+    WHERE live AND fired_at IS NULL AND met_at IS NULL AND due_at < now() - interval '5 seconds'
 """
 _WAITING = "SELECT count(*) FROM pending_events WHERE received_at > now() - make_interval(secs => $1)"
 

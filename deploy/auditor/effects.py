@@ -13,6 +13,8 @@ __all__ = ["check_effects"]
 _ANSWERED = "assignment.answered.v1"
 _MISSED = "assignment.deadline_missed.v1"
 _OVERDUE = "assignment.overdue_workday.v1"
+_ASSIGNED = "assignment.assigned.v1"
+_ACTIONS = tuple(f"assignment.{what}.v1" for what in ("accepted", "arrived", "completed", "answered"))
 _POSTED = "assessment.entry_posted.v1"
 
 
@@ -25,6 +27,7 @@ def check_effects(snapshot: Snapshot) -> Finding:
     effects.answers()
     effects.missed_deadlines()
     effects.misses()
+    effects.fallbacks()
     effects.entries()
     return finding
 
@@ -41,7 +44,7 @@ class _Effects:
         announced = {row.key for row in self._snapshot.outbox.values() if row.type == REGISTERED}
         for service, held in (
             ("dispatch", {case.complaint_id for case in self._snapshot.dispatch.cases}),
-            ("assessment", set(self._snapshot.assessment.cases)),
+            ("assessment", {case.complaint_id for case in self._snapshot.assessment.cases}),
             ("notify", self._snapshot.notified),
         ):
             self._taken(service, registered, held, "登记事件已处理，却没有建立这件反映")
@@ -86,15 +89,38 @@ class _Effects:
         held: set[Hashable] = {miss.deadline_id for miss in facts.misses}
         self._taken("assessment", missed, held, "逾期事件已处理，考核却没有记下")
         for miss in facts.misses:
-            event = missed.get(miss.deadline_id)
-            if event is None or event.event_id != miss.event_id:
-                self._finding.violate("考核记下的逾期不是日志里的事件", miss.case_id, miss.event_id)
+            self._reported(miss.case_id, miss.event_id, missed.get(miss.deadline_id))
         overdue = self._events(_OVERDUE, lambda one: (_field(one, "deadline_id"), _field(one, "workday")))
         days: set[Hashable] = {(day.deadline_id, day.workday) for day in facts.overdue}
         self._taken("assessment", overdue, days, "逾期工作日事件已处理，考核却没有记下")
         for day in facts.overdue:
-            if (day.deadline_id, day.workday) not in overdue:
-                self._finding.violate("考核记下的逾期工作日不是日志里的事件", day.case_id, day.event_id)
+            self._reported(day.case_id, day.event_id, overdue.get((day.deadline_id, day.workday)))
+
+    def fallbacks(self) -> None:
+        """Assessment knows which unit a case fell back to, and whether that unit took it."""
+        derived = self._fallbacks()
+        for case in self._snapshot.assessment.cases:
+            self._finding.checked += 1
+            said = (case.fallback_unit, case.taken) if case.fallback_unit else None
+            if said != derived.get(case.complaint_id) and not self._is_moving(case.complaint_id):
+                self._finding.violate("考核记的兜底派单与日志不同", case.complaint_id)
+
+    def _fallbacks(self) -> Mapping[str, tuple[str, bool]]:
+        """What the log says of cases that fell back to a unit, as far as assessment has come.
+
+        The unit took a case once it acted on it or let its accept clock run out.
+        """
+        found: dict[str, tuple[str, bool]] = {}
+        for record in self._applied(_ASSIGNED):
+            if _field(record, "fallback"):
+                found[record.key or ""] = (str(_field(record, "unit")), False)
+        for kind in (*_ACTIONS, _MISSED):
+            for record in self._applied(kind):
+                unit, _ = found.get(record.key or "", (None, False))
+                acted = kind in _ACTIONS or _field(record, "kind") == "accept"
+                if unit is not None and acted and unit == _field(record, "unit"):
+                    found[record.key or ""] = (unit, True)
+        return found
 
     def entries(self) -> None:
         """Each ledger entry is told once."""
@@ -123,6 +149,20 @@ class _Effects:
             applied = self._snapshot.is_applied(service, record)
             if applied and identity not in held and record.place not in dead:
                 self._finding.violate(f"{service}：{problem}", record.key, record.event_id)
+
+    def _applied(self, kind: str) -> Iterable[Record]:
+        records = self._snapshot.own_records.get(kind, ())
+        return (one for one in records if self._snapshot.is_applied("assessment", one))
+
+    def _reported(self, complaint: str, event_id: str, record: Record | None) -> None:
+        """What assessment was told is in the log, or was published after the log was read."""
+        row = self._snapshot.outbox.get(event_id)
+        if record is not None and record.event_id == event_id:
+            return
+        if record is None and row is not None and not row.settled:
+            self._finding.in_flight += 1
+        else:
+            self._finding.violate("考核记下的逾期不是日志里的事件", complaint, event_id)
 
     def _told(self, what: str, told: Mapping[Hashable, Record], facts: Mapping[Any, str]) -> None:
         """What a service holds is in the log or on its way there; what is in the log, the service holds."""

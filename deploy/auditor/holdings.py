@@ -18,6 +18,7 @@ from deploy.auditor.rows import (
     Miss,
     OverdueWorkday,
     RecordedAnswer,
+    ScoredCase,
 )
 
 __all__ = ["read_assessment", "read_dispatch", "read_intake", "read_notify"]
@@ -45,7 +46,7 @@ _RECORDED = """
 _UNITS = """
     SELECT body ->> 'code' FROM state_entries WHERE topic = 'directory.state' AND key LIKE 'unit:%'
 """
-_SCORED_CASES = "SELECT complaint_id::text FROM cases"
+_SCORED_CASES = "SELECT complaint_id::text, fallback_unit, taken FROM cases"
 _MISSES = """
     SELECT event_id::text, complaint_id::text, deadline_id::text, unit, urgency, kind, occurred_at,
            rule_book_version
@@ -95,7 +96,7 @@ async def read_notify(connection: "asyncpg.Connection[Any]") -> frozenset[str]:
 async def read_assessment(connection: "asyncpg.Connection[Any]") -> Assessment:
     """Cases, the facts that are scored, the ledger and the rule books."""
     return Assessment(
-        cases=[row[0] for row in await connection.fetch(_SCORED_CASES)],
+        cases=[ScoredCase(*row) for row in await connection.fetch(_SCORED_CASES)],
         misses=[Miss(*row) for row in await connection.fetch(_MISSES)],
         overdue=[OverdueWorkday(*row) for row in await connection.fetch(_WORKDAYS)],
         entries=[

@@ -1,5 +1,6 @@
 """Reading Kafka: what the groups committed, the ends, and every record from offset 0, outside any group."""
 
+import asyncio
 import hashlib
 import json
 import sys
@@ -11,6 +12,7 @@ from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from deploy.auditor.facts import Log, Record
 from deploy.auditor.layout import GROUPS, KEPT_FIELDS, TOPICS
@@ -20,6 +22,10 @@ __all__ = ["Kafka"]
 _BATCH = 5_000
 _POLL_MS = 1_000
 _SILENCE_LIMIT = 30.0  # seconds
+_PAUSE = 0.5  # seconds
+
+_Committed = Mapping[str, Mapping[tuple[str, int], int]]
+"""Offsets by group, topic and partition."""
 
 
 class Kafka:
@@ -46,8 +52,18 @@ class Kafka:
         async with self._consumer() as consumer:
             return Log((), self._plain(await consumer.end_offsets(partitions)), committed)
 
-    async def _ask(self) -> tuple[Mapping[str, Mapping[tuple[str, int], int]], list[TopicPartition]]:
-        """What each group has committed, by topic and partition, and the partitions there are."""
+    async def _ask(self) -> tuple[_Committed, list[TopicPartition]]:
+        """What each group has committed, and the partitions there are; a broker may need a moment."""
+        give_up = time.monotonic() + _SILENCE_LIMIT
+        while True:
+            try:
+                return await self._ask_once()
+            except KafkaError as error:
+                if not error.retriable or time.monotonic() > give_up:
+                    raise
+            await asyncio.sleep(_PAUSE)
+
+    async def _ask_once(self) -> tuple[_Committed, list[TopicPartition]]:
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
         await admin.start()
         try:

@@ -4,18 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from deploy.auditor.charges import Key, expected_lines
-from deploy.auditor.facts import Record, Snapshot
+from deploy.auditor.facts import Snapshot
 from deploy.auditor.rows import Entry
 from deploy.auditor.verdict import Finding
 
-__all__ = ["check_money", "not_taken"]
-
-_ACTIONS = (
-    "assignment.accepted.v1",
-    "assignment.arrived.v1",
-    "assignment.completed.v1",
-    "assignment.answered.v1",
-)
+__all__ = ["check_money"]
 
 
 def check_money(snapshot: Snapshot) -> Finding:
@@ -84,7 +77,9 @@ def _check_signs(snapshot: Snapshot, entries: Sequence[Entry], finding: Finding)
 
 def _compare(snapshot: Snapshot, standing: Mapping[Key, Entry], finding: Finding) -> None:
     facts = snapshot.assessment
-    expected = expected_lines(facts.misses, facts.overdue, facts.books, not_taken(snapshot))
+    not_taken = {one.complaint_id: one.fallback_unit for one in facts.cases if not one.taken}
+    left_alone = {case: unit for case, unit in not_taken.items() if unit is not None}
+    expected = expected_lines(facts.misses, facts.overdue, facts.books, left_alone)
     for key, line in expected.items():
         entry = standing.get(key)
         if entry is None:
@@ -134,28 +129,5 @@ def _check_evidence(snapshot: Snapshot, entries: Iterable[Entry], finding: Findi
             finding.violate(f"条款 {entry.clause} 的依据无法出示", entry.case_id, entry.entry_id)
 
 
-def _applied(snapshot: Snapshot, kind: str) -> Iterable[Record]:
-    return (one for one in snapshot.own_records.get(kind, ()) if snapshot.is_applied("assessment", one))
-
-
 def _key(entry: Entry) -> Key:
     return entry.case_id, entry.clause, entry.occurrence
-
-
-def not_taken(snapshot: Snapshot) -> Mapping[str, str]:
-    """Cases that fell back to a unit for lack of a rule and were left alone there, with that unit.
-
-    Read from the log, as far as assessment has come: the unit took the case once it acted on it or let its
-    accept clock run out.
-    """
-    fallen: dict[str, str] = {}
-    for record in _applied(snapshot, "assignment.assigned.v1"):
-        if record.fields and record.fields.get("fallback"):
-            fallen[record.key or ""] = str(record.fields.get("unit"))
-    for kind in (*_ACTIONS, "assignment.deadline_missed.v1"):
-        for record in _applied(snapshot, kind):
-            fields = record.fields or {}
-            ran_out = kind not in _ACTIONS and fields.get("kind") != "accept"
-            if not ran_out and fallen.get(record.key or "") == fields.get("unit"):
-                fallen.pop(record.key or "", None)
-    return fallen

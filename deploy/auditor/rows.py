@@ -18,6 +18,7 @@ __all__ = [
     "Miss",
     "OverdueWorkday",
     "RecordedAnswer",
+    "ScoredCase",
 ]
 
 
@@ -145,6 +146,14 @@ class Entry(NamedTuple):
     reverses: str | None
 
 
+class ScoredCase(NamedTuple):
+    """A case in assessment; `fallback_unit` is the unit it fell back to, and `taken` whether it took it."""
+
+    complaint_id: str
+    fallback_unit: str | None
+    taken: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """What assessment holds.
@@ -152,7 +161,7 @@ class Assessment:
     `shown` are the events it can show as evidence, `books` the rule books' bodies by version.
     """
 
-    cases: Sequence[str] = ()
+    cases: Sequence[ScoredCase] = ()
     misses: Sequence[Miss] = ()
     overdue: Sequence[OverdueWorkday] = ()
     entries: Sequence[Entry] = ()

@@ -25,6 +25,7 @@ from deploy.auditor.rows import (
     Miss,
     OverdueWorkday,
     RecordedAnswer,
+    ScoredCase,
 )
 from deploy.auditor.run import judge
 from deploy.auditor.verdict import Finding
@@ -63,7 +64,7 @@ class World:
     deadlines: list[Deadline] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     recorded: list[RecordedAnswer] = field(default_factory=list)
-    scored: list[str] = field(default_factory=list)
+    scored: list[ScoredCase] = field(default_factory=list)
     misses: list[Miss] = field(default_factory=list)
     overdue: list[OverdueWorkday] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
@@ -119,7 +120,7 @@ class World:
         self.cases.append(Case(key, number, origin, unit, answered=False))
         if origin == "live":
             self.deadline(key, fired=False, met=False, overdue=-OLD)
-        self.scored.append(key)
+        self.scored.append(ScoredCase(key, None, taken=False))
         self.notified.add(key)
         return key
 

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.auditor.conservation import Reply
 from deploy.auditor.facts import DeadLetter
-from deploy.auditor.rows import Complaint, Entry, OverdueWorkday
+from deploy.auditor.rows import Complaint, Entry, OverdueWorkday, ScoredCase
 from deploy.auditor.run import judge
 from tests.support.audit_world import NOW, OLD, World, found, identity, sound_world
 
@@ -120,11 +120,15 @@ def _case_lost(world: World) -> None:
 
 
 def _scored_case_lost(world: World) -> None:
-    world.scored.remove(OPEN)
+    world.scored = [one for one in world.scored if one.complaint_id != OPEN]
 
 
 def _scored_case_invented(world: World) -> None:
-    world.scored.append(identity("nobody"))
+    world.scored.append(ScoredCase(identity("nobody"), None, taken=False))
+
+
+def _fallback_invented(world: World) -> None:
+    world.scored[0] = world.scored[0]._replace(fallback_unit="office")
 
 
 def _answer_not_shown(world: World) -> None:
@@ -251,6 +255,7 @@ def _skipped_record(world: World) -> None:
         (_case_lost, {"I5", "I8"}),
         (_scored_case_lost, {"I5"}),
         (_scored_case_invented, {"I5"}),
+        (_fallback_invented, {"I5"}),
         (_answer_not_shown, {"I5"}),
         (_answer_not_told, {"I5"}),
         (_miss_lost, {"I5"}),
@@ -304,6 +309,31 @@ def test_a_reversed_and_corrected_entry_is_no_violation() -> None:
     assert found(world) == {}
 
 
+def test_a_case_left_alone_by_the_unit_it_fell_back_to_costs_nothing() -> None:
+    world = sound_world()
+    place = next(n for n, one in enumerate(world.records) if one.key == LATE and one.seq == 1 and one.fields)
+    fields = {"unit": "office", "fallback": True}
+    world.records[place] = world.records[place]._replace(fields=fields)
+    world.scored[-1] = ScoredCase(LATE, "office", taken=False)
+    world.misses[0] = world.misses[0]._replace(unit="office")
+    world.entries.clear()
+
+    assert found(world).keys() == {"I5"}  # the entries that were told are gone
+    assert found(world)["I5"].violations[0].problem.startswith("台账分录事件")
+
+
+def test_a_miss_told_after_the_log_was_read_is_in_flight() -> None:
+    world = sound_world()
+    event = world.misses[0].event_id
+    world.outbox[event] = world.outbox[event]._replace(settled=False)
+    world.records = [one for one in world.records if one.event_id != event]
+    answered = next(one for one in world.records if one.key == LATE and one.type.endswith("answered.v1"))
+    world.records.remove(answered)
+    world.outbox[answered.event_id or ""] = world.outbox[answered.event_id or ""]._replace(settled=False)
+
+    assert found(world) == {}
+
+
 def test_what_is_on_its_way_is_counted_apart() -> None:
     world = sound_world()
     row = next(
@@ -318,7 +348,7 @@ def test_what_is_on_its_way_is_counted_apart() -> None:
     world.inbox = {place: last for place, last in world.inbox.items() if place[2] != fresh}
     world.cases = [one for one in world.cases if one.complaint_id != fresh]
     world.deadlines = [one for one in world.deadlines if one.complaint_id != fresh]
-    world.scored.remove(fresh)
+    world.scored = [one for one in world.scored if one.complaint_id != fresh]
     world.notified.discard(fresh)
     report = judge(world.snapshot())
 
