@@ -13,7 +13,6 @@ from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
-from services.assessment.seed import seed as seed_rule_book
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,6 +20,7 @@ from deploy import topics
 from deploy.databases import AUDITOR, SERVICES, database_name, provision
 from deploy.local.errors import LaunchError
 from deploy.local.places import write_private
+from services.assessment.seed import seed as seed_rule_book
 from services.dispatch.seed import seed as seed_directory
 from services.dispatch.usecases.accounts import ADMINISTRATOR, SignIn, mint_command_token, seed_people
 from shared import migrations

@@ -45,7 +45,7 @@ class Installation:
     @asynccontextmanager
     async def service(self, name: str, *, wait: bool = True) -> AsyncIterator[Server]:
         """Run one replica of a service for the length of the block."""
-        environment = self.system.environment(name, LOG_LEVEL="WARNING", **MORE.get(name, {}))
+        environment = self.system.environment(name, **MORE.get(name, {}))
         factory = f"services.{name}.app:from_env"
         async with running_server(name, factory, environment, self.servers.folder, wait=wait) as server:
             yield server

@@ -108,7 +108,7 @@ async def _prepared_stream(place: Installation, cases: int) -> _Stream:
 
 
 async def _replay(place: Installation, stream: _Stream, cases: int) -> float:
-    environment = stream.system.environment("assessment", LOG_LEVEL="WARNING")
+    environment = stream.system.environment("assessment")
     factory = "services.assessment.app:from_env"
     folder = place.servers.folder
     async with running_server("assessment", factory, environment, folder, wait=False) as server:

@@ -127,23 +127,23 @@ _ANSWERED = sa.text(
     """  # noqa: S608 - constant parts
 )
 _COUNTS = sa.text(
-    """
-    SELECT s.state AS code, (
-        SELECT count(*) FROM (
-            SELECT 1 FROM cases WHERE open AND unit = ANY(:units) AND cases.state = s.state LIMIT :most
-        ) AS sample
-    ) AS number
-    FROM unnest(CAST(:states AS text[])) AS s (state)
+    f"""
+    WITH u AS (SELECT unnest(CAST(:units AS text[])) AS unit),
+         s AS (SELECT unnest(CAST(:states AS text[])) AS state)
+    SELECT s.state AS code, count(*) AS number FROM u CROSS JOIN s CROSS JOIN LATERAL (
+        SELECT FROM cases WHERE open AND cases.unit = u.unit AND cases.state = s.state LIMIT {COUNT_LIMIT}
+    ) one GROUP BY s.state
     UNION ALL
-    SELECT 'overdue', count(*) FROM (
-        SELECT 1 FROM cases
-        WHERE open AND unit = ANY(:units) AND cases.state = ANY(:states) AND next_due_at < :now LIMIT :most
-    ) AS sample
+    SELECT 'overdue', count(*) FROM u CROSS JOIN s CROSS JOIN LATERAL (
+        SELECT FROM cases
+        WHERE open AND cases.unit = u.unit AND cases.state = s.state AND next_due_at < :now
+        LIMIT {COUNT_LIMIT}
+    ) one
     UNION ALL
-    SELECT 'done', count(*) FROM (
-        SELECT 1 FROM cases WHERE NOT open AND unit = ANY(:units) LIMIT :most
-    ) AS sample
-    """
+    SELECT 'done', count(*) FROM u CROSS JOIN LATERAL (
+        SELECT FROM cases WHERE NOT open AND cases.unit = u.unit LIMIT {COUNT_LIMIT}
+    ) one
+    """  # noqa: S608 - constant parts
 )
 _FIND = sa.text(
     f"SELECT {_TASK_COLUMNS} FROM cases c {_CONTENT} WHERE complaint_id = ANY(:ids)"  # noqa: S608
@@ -204,9 +204,13 @@ async def list_answered(
 
 
 async def count_tasks(session: AsyncSession, units: Collection[str], now: datetime) -> dict[str, int]:
-    """How many open cases are in each state and overdue, and how many done; each at most COUNT_LIMIT."""
-    values = {"units": list(units), "states": list(OPEN_STATES), "now": now, "most": COUNT_LIMIT}
-    return {row.code: row.number for row in await session.execute(_COUNTS, values)}
+    """How many open cases are in each state and `overdue`, and how many are `done`.
+
+    Each at most COUNT_LIMIT per unit and state: a number from there on means "or more".
+    """
+    values = {"units": list(units), "states": list(OPEN_STATES), "now": now}
+    none = dict.fromkeys((*OPEN_STATES, "overdue", "done"), 0)
+    return none | {row.code: row.number for row in await session.execute(_COUNTS, values)}
 
 
 async def find_tasks(session: AsyncSession, complaint_ids: Collection[UUID]) -> dict[UUID, Task]:
