@@ -30,7 +30,7 @@ __all__ = ["Scope", "router", "scope_of"]
 
 router = APIRouter(include_in_schema=False)
 
-PAGE = 30
+PAGE = 20
 
 
 @dataclass(frozen=True, slots=True)
