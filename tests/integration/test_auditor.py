@@ -9,7 +9,7 @@ import pytest
 
 from deploy.auditor.run import audit
 from deploy.auditor.verdict import Report
-from tests.support.audited import Audited, Raw, build
+from tests.support.audited import TOTAL, UNANSWERED, Audited, Raw, build
 from tests.support.infrastructure import PostgresServer
 
 pytestmark = pytest.mark.timeout(300)
@@ -32,9 +32,16 @@ async def test_a_sound_installation_passes(sound: Audited) -> None:
     assert report.ok
     assert report.in_flight == {"unpublished": 0, "lag": 0, "waiting": 0}
     checked = {one.id: one.checked for one in report.findings}
-    assert checked["I1"] == checked["I2"] == checked["I8"] == 32
+    assert checked["I1"] == checked["I2"] == checked["I8"] == TOTAL
     apart = {name: len(ids) for one in report.findings for name, ids in one.apart.items()}
-    assert apart == {"history_without_answer": 2}
+    assert apart == {"history_without_answer": UNANSWERED}
+
+
+def test_a_busy_installation_passes_at_every_moment(sound: Audited) -> None:
+    problems = [each for report in sound.busy for one in report.findings for each in one.violations]
+
+    assert problems == []
+    assert any(one.in_flight for report in sound.busy for one in report.findings)
 
 
 async def test_a_copied_log_passes(sound: Audited) -> None:

@@ -14,7 +14,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from deploy import topics
 from deploy.auditor.kafka_log import Kafka
 from deploy.auditor.layout import GROUPS, TOPICS, Group
-from deploy.auditor.run import Installation, wait_until_quiet
+from deploy.auditor.run import Installation, audit, wait_until_quiet
+from deploy.auditor.verdict import Report
 from services.dispatch.usecases.accounts import mint_command_token
 from shared.clock import SystemClock
 from shared.contracts.topics import TOPICS as MADE
@@ -23,9 +24,10 @@ from tests.support.infrastructure import PARTITIONS, PostgresServer
 from tests.support.system import System, running
 from tests.support.wait import eventually
 
-__all__ = ["Audited", "Raw", "build"]
+__all__ = ["TOTAL", "UNANSWERED", "Audited", "Raw", "build"]
 
-LIVE, IMPORTED, UNANSWERED = 8, 24, 2
+LIVE, BUSY, IMPORTED, UNANSWERED = 8, 40, 24, 2
+TOTAL = LIVE + BUSY + IMPORTED
 REGISTERED_AT = datetime(2019, 3, 4, 1, 0, tzinfo=UTC)
 Raw: TypeAlias = "ConsumerRecord[bytes, bytes]"
 
@@ -36,6 +38,8 @@ class Audited:
 
     postgres: PostgresServer
     installation: Installation
+    busy: Sequence[Report]
+    """Audits made while complaints came in and clocks ran out."""
 
     async def with_changed(self, service: str, *statements: str) -> Installation:
         """A copy of the installation in whose `service` these statements were executed, whatever keys say."""
@@ -120,14 +124,15 @@ async def build(kafka: str, postgres: PostgresServer) -> Audited:
     async with running(kafka, postgres, register_rate="100000/minute") as system:
         installation = Installation(system.dsn, kafka, system.prefix)
         token = await _token(system)
-        await _register(system)
+        await _register(system, range(LIVE))
         await _import(system, token)
         assert await wait_until_quiet(installation, 60)
         await _work(system, token)
         await _let_time_pass(system)
+        busy = await _audit_meanwhile(system, installation)
         assert await wait_until_quiet(installation, 60)
     assert TOPICS.keys() == MADE.keys()
-    return Audited(postgres, installation)
+    return Audited(postgres, installation, busy)
 
 
 async def _token(system: System) -> str:
@@ -140,9 +145,30 @@ async def _token(system: System) -> str:
         await engine.dispose()
 
 
-async def _register(system: System) -> None:
+async def _audit_meanwhile(system: System, installation: Installation) -> list[Report]:
+    """Audit again and again while complaints come in and the clocks of earlier ones run out."""
+    traffic = asyncio.create_task(_traffic(system))
+    reports = []
+    while not traffic.done():
+        reports.append(await audit(installation))
+    await traffic
+    return reports
+
+
+async def _traffic(system: System) -> None:
+    for first in range(LIVE, LIVE + BUSY, 4):
+        await _register(system, range(first, first + 4))
+        await system.rows(
+            "dispatch",
+            "UPDATE deadlines SET due_at = now() WHERE kind = 'accept' AND complaint_id IN"
+            " (SELECT complaint_id FROM cases WHERE origin = 'live' AND state = 'assigned'"
+            " ORDER BY number DESC LIMIT 2)",
+        )
+
+
+async def _register(system: System, numbers: range) -> None:
     async with system.client("intake") as client:
-        for number in range(LIVE):
+        for number in numbers:
             response = await client.post(
                 "/api/complaints",
                 json={"text": f"三号楼一单元的水管爆裂,水流了一地({number})"},
