@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import delivery_metadata
+from shared.rows import parameters, selected
 from shared.wire import Envelope, RawRecord, Unreadable, read_envelope
 
 __all__ = [
@@ -55,6 +56,37 @@ pending_events = sa.Table(
     sa.Index("ix_pending_events_tried_at", "tried_at"),
 )
 
+_LOCK = sa.text(
+    """
+    INSERT INTO inbox (topic, key, last_seq)
+    SELECT :topic, key, 0 FROM unnest(CAST(:keys AS text[])) AS given (key) ORDER BY key
+    ON CONFLICT (topic, key) DO UPDATE SET last_seq = inbox.last_seq
+    RETURNING key, last_seq
+    """
+)
+_ADVANCE = sa.text(
+    """
+    UPDATE inbox SET last_seq = given.seq
+    FROM unnest(CAST(:keys AS text[]), CAST(:numbers AS bigint[])) AS given (key, seq)
+    WHERE inbox.topic = :topic AND inbox.key = given.key
+    """
+)
+_UNPEND = sa.text(
+    """
+    DELETE FROM pending_events AS kept
+    USING unnest(CAST(:topics AS text[]), CAST(:keys AS text[]), CAST(:numbers AS bigint[]))
+          AS given (topic, key, seq)
+    WHERE kept.topic = given.topic AND kept.key = given.key AND kept.seq = given.seq
+    """
+)
+_KEPT = ("topic", "key", "seq", "kafka_partition", "kafka_offset", "headers", "body", "discarded")
+_PEND = insert(pending_events).from_select(_KEPT, selected(pending_events, _KEPT)).on_conflict_do_nothing()
+_LOAD_PENDING = (
+    sa.select(*(pending_events.c[name] for name in _KEPT if name != "seq"))
+    .where(pending_events.c.key == sa.any_(sa.bindparam("keys", type_=sa.ARRAY(sa.Text))))
+    .order_by(pending_events.c.topic, pending_events.c.key, pending_events.c.seq)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Admission:
@@ -93,16 +125,7 @@ def walk(envelopes: Iterable[Envelope], last: Mapping[str, int]) -> Admission:
 
 async def lock(session: AsyncSession, topic: str, keys: Collection[str]) -> dict[str, int]:
     """Lock the inbox rows of `keys`, made where missing, in key order; their last applied numbers."""
-    given = sa.select(
-        sa.literal(topic),
-        sa.func.unnest(sa.cast(sorted(keys), sa.ARRAY(sa.Text))).label("key"),
-        sa.literal(0),
-    )
-    statement = insert(inbox).from_select(["topic", "key", "last_seq"], given.order_by("key"))
-    statement = statement.on_conflict_do_update(
-        index_elements=["topic", "key"], set_={"last_seq": inbox.c.last_seq}
-    )
-    result = await session.execute(statement.returning(inbox.c.key, inbox.c.last_seq))
+    result = await session.execute(_LOCK, {"topic": topic, "keys": sorted(keys)})
     return {row.key: row.last_seq for row in result}
 
 
@@ -110,14 +133,8 @@ async def advance(session: AsyncSession, topic: str, reached: Mapping[str, int])
     """Set the last applied number of each key; the rows are locked by this transaction."""
     if not reached:
         return
-    numbers = sa.select(
-        sa.func.unnest(sa.cast(list(reached), sa.ARRAY(sa.Text))).label("key"),
-        sa.func.unnest(sa.cast(list(reached.values()), sa.ARRAY(sa.BigInteger))).label("seq"),
-    ).subquery()
     await session.execute(
-        sa.update(inbox)
-        .where(inbox.c.topic == topic, inbox.c.key == numbers.c.key)
-        .values(last_seq=numbers.c.seq)
+        _ADVANCE, {"topic": topic, "keys": list(reached), "numbers": list(reached.values())}
     )
 
 
@@ -137,17 +154,19 @@ async def pend(session: AsyncSession, envelopes: Sequence[Envelope]) -> None:
         for one in envelopes
     ]
     if rows:
-        await session.execute(insert(pending_events).values(rows).on_conflict_do_nothing())
+        await session.execute(_PEND, parameters(pending_events, rows))
 
 
 async def unpend(session: AsyncSession, envelopes: Sequence[Envelope]) -> None:
     """Forget pending envelopes that were applied or turned out to be duplicates."""
     if envelopes:
-        identity = sa.tuple_(pending_events.c.topic, pending_events.c.key, pending_events.c.seq)
         await session.execute(
-            sa.delete(pending_events).where(
-                identity.in_([(one.topic, one.key, one.seq) for one in envelopes])
-            )
+            _UNPEND,
+            {
+                "topics": [one.topic for one in envelopes],
+                "keys": [one.key for one in envelopes],
+                "numbers": [one.seq for one in envelopes],
+            },
         )
 
 
@@ -155,20 +174,7 @@ async def load_pending(session: AsyncSession, keys: Collection[str]) -> list[Env
     """Everything that waits under `keys`, on any topic, in (topic, key, seq) order."""
     if not keys:
         return []
-    table = pending_events.c
-    rows = await session.execute(
-        sa.select(
-            table.topic,
-            table.key,
-            table.kafka_partition,
-            table.kafka_offset,
-            table.headers,
-            table.body,
-            table.discarded,
-        )
-        .where(table.key.in_(keys))
-        .order_by(table.topic, table.key, table.seq)
-    )
+    rows = await session.execute(_LOAD_PENDING, {"keys": list(keys)})
     found: list[Envelope] = []
     for topic, key, partition, offset, headers, body, discarded in rows:
         raw = RawRecord(topic, partition, offset, key.encode(), headers, body)

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.contracts.envelope import Event, Origin, headers_of
 from shared.database import delivery_metadata
 from shared.ids import uuid7
+from shared.rows import insert_rows
 
 __all__ = ["CHANNEL", "KEEP_PUBLISHED", "Outgoing", "add", "add_all", "add_raw", "outbox", "prune", "row_of"]
 
@@ -94,15 +95,13 @@ async def add(session: AsyncSession, outgoing: Outgoing) -> UUID:
 async def add_all(session: AsyncSession, outgoing: Sequence[Outgoing]) -> list[UUID]:
     """Write events, in this order, in one statement of the caller's transaction; returns their ids."""
     rows = [row_of(one) for one in outgoing]
-    if rows:
-        await session.execute(sa.insert(outbox), rows)
+    await insert_rows(session, outbox, rows)
     return [row["event_id"] for row in rows]
 
 
 async def add_raw(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Write rows whose bytes are already final (copies of dead letters)."""
-    if rows:
-        await session.execute(sa.insert(outbox), list(rows))
+    await insert_rows(session, outbox, rows)
 
 
 async def prune(session: AsyncSession, *, limit: int = 10_000) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +12,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.dispatch.domain.answers import Imported
-from services.dispatch.store.rows import insert_rows, unnested, update_rows
 from services.dispatch.tables.cases import ANSWERS, IMPORTED_ANSWERS
+from shared.rows import insert_rows, parameters, selected, update_rows
 
 __all__ = [
     "ImportedAnswer",
@@ -57,18 +58,11 @@ async def meet(
         {"source": source, "external_id": external_id, "complaint_id": complaint_id, "state": "waiting"}
         for (source, external_id), complaint_id in sorted(complaints.items())
     ]
-    names = list(rows[0])
-    given = unnested(IMPORTED_ANSWERS, names, rows)
-    statement = insert(IMPORTED_ANSWERS).from_select(
-        names, sa.select(*(given.c[name] for name in names)).order_by(given.c.ord)
-    )
-    merged = statement.on_conflict_do_update(
-        index_elements=list(_KEYS),
-        set_={
-            "complaint_id": sa.func.coalesce(IMPORTED_ANSWERS.c.complaint_id, statement.excluded.complaint_id)
-        },
-    ).returning(*IMPORTED_ANSWERS.c)
-    found = [_imported(row) for row in (await session.execute(merged)).mappings()]
+    merged = _merge(tuple(rows[0]))
+    found = [
+        _imported(row)
+        for row in (await session.execute(merged, parameters(IMPORTED_ANSWERS, rows))).mappings()
+    ]
     return {(one.source, one.external_id): one for one in found}
 
 
@@ -105,6 +99,15 @@ async def find_answer(session: AsyncSession, complaint_id: UUID) -> Mapping[str,
     )
     row = rows.first()
     return None if row is None else dict(zip(names, row, strict=True))
+
+
+@cache
+def _merge(names: tuple[str, ...]) -> "sa.Executable":
+    statement = insert(IMPORTED_ANSWERS).from_select(names, selected(IMPORTED_ANSWERS, names))
+    here = sa.func.coalesce(IMPORTED_ANSWERS.c.complaint_id, statement.excluded.complaint_id)
+    return statement.on_conflict_do_update(index_elements=list(_KEYS), set_={"complaint_id": here}).returning(
+        *IMPORTED_ANSWERS.c
+    )
 
 
 def _imported(row: sa.RowMapping) -> ImportedAnswer:

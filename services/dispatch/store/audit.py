@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.dispatch.store.rows import insert_rows
 from services.dispatch.tables.cases import AUDIT_ENTRIES
+from shared.rows import insert_rows
 
 __all__ = ["AuditEntry", "add_entries", "list_entries"]
 
