@@ -86,6 +86,8 @@ class Runtime:
         self._brokers: list[KafkaBroker] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._started = False
+        self.give_up: Callable[[], None] = _end_process
+        """What is done when a consumer is stuck: the supervisor restarts a process that ended."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -158,6 +160,7 @@ class Runtime:
                     await broker.stop()
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
+                inlet.progressed_at = time.monotonic()
                 self._brokers.append(broker)
                 return
 
@@ -223,7 +226,7 @@ class Runtime:
                     inlet.progressed_at = time.monotonic()
                 elif lag and stuck and inlet.holding is None:
                     _log.critical("consumer_stuck", service=self.service, lag=lag)
-                    os._exit(1)
+                    self.give_up()
 
     async def _lag(self, broker: KafkaBroker) -> int | None:
         """Records behind the ends of this replica's partitions; None if Kafka does not say."""
@@ -253,6 +256,10 @@ class Runtime:
             task.cancel()
         await asyncio.gather(starting, *self._tasks, return_exceptions=True)
         await self.engine.dispose()
+
+
+def _end_process() -> None:
+    os._exit(1)
 
 
 async def _backlog(session: AsyncSession) -> tuple[tuple[int, float], tuple[int, float]]:
