@@ -5,8 +5,9 @@ import signal
 import psutil
 import pytest
 
+from deploy.auditor.kafka_log import Kafka
 from deploy.databases import SERVICES
-from tests.support.trials import PATIENT, Trial
+from tests.support.trials import PATIENT, Breakable, Trial
 from tests.support.wait import eventually
 
 pytestmark = pytest.mark.timeout(300)
@@ -52,9 +53,18 @@ async def test_a_killed_launcher_loses_nothing(trial: Trial) -> None:
 async def test_a_relay_killed_between_produce_and_mark_has_no_effect_twice(trial: Trial) -> None:
     launched = trial.installation
     armed = launched.crash_folder / "relay.after_produce"
+    repeated = await _repeated_events(launched)
 
     async def hurt() -> None:
         armed.touch()
         await eventually(lambda: not armed.exists(), PATIENT)
 
     await trial.run(hurt)
+
+    assert await _repeated_events(launched) > repeated
+
+
+async def _repeated_events(launched: Breakable) -> int:
+    """Records in the log that repeat an earlier one."""
+    log = await Kafka(launched.descriptor.kafka).read(now_ms=0)
+    return len(log.records) - len({record.event_id for record in log.records})
