@@ -68,6 +68,7 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
         pool_timeout=10,
         pool_pre_ping=True,
         pool_recycle=1800,
+        hide_parameters=True,  # an error is logged and kept with dead letters: no content in it
         connect_args={"server_settings": _SERVER_SETTINGS, "timeout": 5},
     )
 
