@@ -66,23 +66,21 @@ class RoutingRule:
 
 @dataclass(frozen=True, slots=True)
 class RoutingTable:
-    """One version of the routing rules, with its keywords by the first word of each."""
+    """One version of the routing rules, with its keywords and their first words by the first character."""
 
     version: int
     rules: tuple[RoutingRule, ...]
-    by_word: Mapping[str, tuple[tuple[RoutingRule, Keyword], ...]]
+    by_character: Mapping[str, tuple[tuple[str, RoutingRule, Keyword], ...]]
 
     def votes(self, words: Words) -> dict[str, dict[str, int]]:
         """Return, by rule code, the keywords that `words` holds and how much each counts."""
         fields = _fields(words)
         whole = "\n".join(text for text, _ in fields)
         found: dict[str, dict[str, int]] = {}
-        for word, entries in self.by_word.items():
-            if word not in whole:
-                continue
-            times = max(times for text, times in fields if word in text)
-            for rule, keyword in entries:
-                if keyword.occurs(whole):
+        for character in self.by_character.keys() & set(whole):
+            for word, rule, keyword in self.by_character[character]:
+                if word in whole and keyword.occurs(whole):
+                    times = max(times for text, times in fields if word in text)
                     found.setdefault(rule.code, {})[keyword.name] = keyword.weight * times
         return found
 
@@ -211,11 +209,12 @@ def read_routing(raw: Mapping[str, object]) -> RoutingTable:
     read = tuple(_rule(entry, f"routing.rules[{index}]") for index, entry in enumerate(rules))
     if len({rule.code for rule in read}) < len(read):
         raise ValueError("routing.rules: a code occurs twice")
-    by_word: dict[str, tuple[tuple[RoutingRule, Keyword], ...]] = {}
+    by_character: dict[str, tuple[tuple[str, RoutingRule, Keyword], ...]] = {}
     for rule in read:
         for keyword in rule.keywords:
-            by_word[keyword.present[0]] = (*by_word.get(keyword.present[0], ()), (rule, keyword))
-    return RoutingTable(version, read, by_word)
+            word = keyword.present[0]
+            by_character[word[0]] = (*by_character.get(word[0], ()), (word, rule, keyword))
+    return RoutingTable(version, read, by_character)
 
 
 def _rule(entry: object, path: str) -> RoutingRule:
