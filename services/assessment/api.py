@@ -122,6 +122,7 @@ def _entry(line: Line, title: str) -> StatementEntry:
         clause_title=title,
         occurrence=line.occurrence,
         amount_fen=line.amount_fen,
+        occurred_at=line.occurred_at,
         evidence=list(line.evidence),
         explanation=line.explanation,
         entry_id=line.entry_id,

@@ -66,13 +66,13 @@ async def get_unit_statement(
     request: Request,
     session: SessionDep,
     who: SignedIn,
-    before: UUID | None = None,
+    after: UUID | None = None,
 ) -> Response:
     """Show a unit's month entry by entry."""
     books, now = request.app.state.books, request.app.state.clock.now()
     shown = await statements.visible_unit(session, unit, who)
     found = await statements.statement_for(session, month, who, books=books, now=now, unit=shown.code)
-    lines = await statements.lines_for(session, month, shown.code, before=before, limit=_PAGE + 1)
+    lines = await statements.lines_for(session, month, shown.code, after=after, limit=_PAGE + 1)
     titles = await statements.clause_titles(session, books)
     names = await statements.evidence_names(session, lines)
     total = found.units[0]
@@ -85,7 +85,7 @@ async def get_unit_statement(
         total_fen=total.total_fen,
         entry_count=total.entry_count,
         entries=[_row(line, titles.get(line.clause, ""), names) for line in lines[:_PAGE]],
-        older_url=last and f"/assessment/statements/{month}/{shown.code}?before={last}",
+        more_url=last and f"/assessment/statements/{month}/{shown.code}?after={last}",
         user=await _viewer(session, who),
     )
 

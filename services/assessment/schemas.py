@@ -18,7 +18,10 @@ __all__ = [
 
 
 class StatementEntry(BaseModel):
-    """One ledger entry in force. Signed fen: a deduction is negative. `case` is the complaint's number."""
+    """One ledger entry in force. Signed fen: a deduction is negative. `case` is the complaint's number.
+
+    `occurred_at` is when the evidence happened; entries are listed by it.
+    """
 
     case: str
     complaint_id: UUID
@@ -26,6 +29,7 @@ class StatementEntry(BaseModel):
     clause_title: str
     occurrence: str
     amount_fen: int
+    occurred_at: datetime
     evidence: list[UUID]
     explanation: str
     entry_id: UUID

@@ -105,6 +105,9 @@ class LedgerRow(Base, table=True):
     __table_args__ = (
         sa.Index("ix_ledger_month_unit", "month", "unit", postgresql_include=["amount_fen"]),
         sa.Index(
+            "ix_ledger_statement", "month", "unit", "occurred_at", "complaint_id", "clause", "occurrence"
+        ),
+        sa.Index(
             "uq_ledger_key_round",
             "complaint_id",
             "clause",
@@ -123,6 +126,7 @@ class LedgerRow(Base, table=True):
     round: int
     amount_fen: int = Field(sa_type=sa.BigInteger)
     month: str
+    occurred_at: datetime = Field(sa_type=INSTANT)
     rule_book_version: int
     evidence: list[UUID] = Field(sa_type=ARRAY(sa.Uuid))
     explanation: str

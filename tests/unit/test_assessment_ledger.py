@@ -11,12 +11,9 @@ from services.assessment.domain.ledger import (
     Posting,
     active_entries,
     corrections,
-    statement,
 )
 from services.assessment.domain.scoring import Charge, ChargeKey
 from tests.support.scoring_facts import at, uid
-
-CAP = "C-CASE-CAP"
 
 
 def posted(postings: Iterable[Posting], start: int = 0) -> list[Entry]:
@@ -81,24 +78,3 @@ def test_broken_ledger_is_refused() -> None:
         active_entries([first, again[0]])
     with pytest.raises(ValueError, match="two entries in force"):
         active_entries([first, Entry(uid("twin"), first.posting)])
-
-
-def test_statement_sums_each_unit_and_leaves_out_other_months_and_reversed_entries() -> None:
-    wanted = {
-        KEY: charge(10_000),
-        OTHER: charge(5_000, unit="water"),
-        ChargeKey(uid("c"), "C-NO-REPLY", "d3"): charge(12_000),
-        ChargeKey(uid("c"), CAP, "repair:2019-04"): charge(-2_000),
-        ChargeKey(uid("c"), "C-NO-REPLY", "d4"): charge(7_000, day="2019-05-01 00:00"),
-    }
-    ledger = posted(corrections({}, wanted))
-    ledger += posted(corrections(active_entries(ledger), wanted | {KEY: charge(20_000)}), start=100)
-    april = statement("2019-04", ledger, units=("hotel", "water"))
-
-    assert [(unit.unit, unit.total_fen) for unit in april.units] == [
-        ("hotel", 0),
-        ("water", -5_000),
-        ("repair", -30_000),
-    ]
-    assert sorted(entry.posting.amount_fen for entry in april.units[2].entries) == [-20_000, -12_000, 2_000]
-    assert all(entry.posting.evidence and entry.posting.explanation for entry in april.units[2].entries)

@@ -1,28 +1,32 @@
-"""The append-only ledger: what to post so that it says what is owed, and the month's statement read from it.
+"""The append-only ledger: what to post so that it says what is owed.
 
 Ledger amounts are signed the way money moves: a deduction is negative. A wrong entry is never changed: a
 reversing entry names it, then the right one is posted.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from services.assessment.domain.scoring import Charge, ChargeKey
 from services.assessment.domain.wording import explain_reversal
 
-__all__ = ["Entry", "Posting", "Statement", "UnitStatement", "active_entries", "corrections", "statement"]
+__all__ = ["Entry", "Posting", "active_entries", "corrections"]
 
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """An entry to be posted: signed fen, a deduction negative. `reverses` names the entry it takes back."""
+    """An entry to be posted: signed fen, a deduction negative. `reverses` names the entry it takes back.
+
+    `occurred_at` is event time, that of the evidence: statements list by it, whenever an entry was posted.
+    """
 
     key: ChargeKey
     unit: str
     amount_fen: int
     month: str
+    occurred_at: datetime
     rule_book_version: int
     evidence: tuple[UUID, ...]
     explanation: str
@@ -35,23 +39,6 @@ class Entry:
 
     entry_id: UUID
     posting: Posting
-
-
-@dataclass(frozen=True, slots=True)
-class UnitStatement:
-    """A unit's month: `entries` are those in force, `total_fen` their sum."""
-
-    unit: str
-    total_fen: int
-    entries: tuple[Entry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A month of all units."""
-
-    month: str
-    units: tuple[UnitStatement, ...]
 
 
 def active_entries(entries: Iterable[Entry]) -> dict[ChargeKey, Entry]:
@@ -101,33 +88,13 @@ def corrections(
     return tuple(postings)
 
 
-def statement(month: str, entries: Iterable[Entry], units: Sequence[str] = ()) -> Statement:
-    """Fold the ledger's entries of a month into one statement per unit.
-
-    `units` come first and in that order, with 0 where nothing was charged; any other unit follows by name.
-    Entries of other months are left out. The same events give the same statement in whatever order they were
-    posted, because reversed entries and their reversals cancel out.
-    """
-    by_unit: dict[str, list[Entry]] = defaultdict(list)
-    in_month = [entry for entry in entries if entry.posting.month == month]
-    active = active_entries(in_month)
-    for key in sorted(active):
-        by_unit[active[key].posting.unit].append(active[key])
-    names = (*units, *sorted(by_unit.keys() - set(units)))
-    return Statement(month, tuple(_unit(name, by_unit.get(name, ())) for name in names))
-
-
-def _unit(name: str, entries: Iterable[Entry]) -> UnitStatement:
-    listed = tuple(entries)
-    return UnitStatement(name, sum(entry.posting.amount_fen for entry in listed), listed)
-
-
 def _posting(key: ChargeKey, charge: Charge) -> Posting:
     return Posting(
         key=key,
         unit=charge.unit,
         amount_fen=-charge.amount_fen,
         month=charge.month,
+        occurred_at=charge.occurred_at,
         rule_book_version=charge.rule_book_version,
         evidence=charge.evidence,
         explanation=charge.explanation,

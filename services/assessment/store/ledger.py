@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,9 @@ __all__ = ["Line", "Total", "add_entries", "list_entries", "list_lines", "list_t
 
 ledger = Base.metadata.tables["ledger"]
 cases = Base.metadata.tables["cases"]
+
+_PLACE = (ledger.c.occurred_at, ledger.c.complaint_id, ledger.c.clause, ledger.c.occurrence)
+"""Where an entry stands in a statement, whatever the order in which its events arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Line:
     clause: str
     occurrence: str
     amount_fen: int
+    occurred_at: datetime
     rule_book_version: int
     evidence: tuple[UUID, ...]
     explanation: str
@@ -66,6 +71,7 @@ async def add_entries(session: AsyncSession, entries: Sequence[tuple[Entry, int]
             "round": round_,
             "amount_fen": entry.posting.amount_fen,
             "month": entry.posting.month,
+            "occurred_at": entry.posting.occurred_at,
             "rule_book_version": entry.posting.rule_book_version,
             "evidence": list(entry.posting.evidence),
             "explanation": entry.posting.explanation,
@@ -95,10 +101,10 @@ async def list_lines(
     month: str,
     unit: str | None = None,
     *,
-    before: UUID | None = None,
+    after: UUID | None = None,
     limit: int | None = None,
 ) -> list[Line]:
-    """Entries in force of a month, the newest first, from the one before entry `before` on."""
+    """Entries in force of a month in the order things happened, from the one after entry `after` on."""
     reversal = ledger.alias()
     statement = (
         sa.select(ledger, cases.c.number)
@@ -108,13 +114,15 @@ async def list_lines(
             ledger.c.reverses.is_(None),
             ~sa.exists().where(reversal.c.reverses == ledger.c.entry_id),
         )
-        .order_by(ledger.c.entry_id.desc())
+        .order_by(*_PLACE)
         .limit(limit)
     )
     if unit is not None:
         statement = statement.where(ledger.c.unit == unit)
-    if before is not None:
-        statement = statement.where(ledger.c.entry_id < before)
+    if after is not None:
+        place = (await session.execute(sa.select(*_PLACE).where(ledger.c.entry_id == after))).one_or_none()
+        if place is not None:
+            statement = statement.where(sa.tuple_(*_PLACE) > sa.tuple_(*place))
     return [
         Line(
             entry_id=row.entry_id,
@@ -124,6 +132,7 @@ async def list_lines(
             clause=row.clause,
             occurrence=row.occurrence,
             amount_fen=row.amount_fen,
+            occurred_at=row.occurred_at,
             rule_book_version=row.rule_book_version,
             evidence=tuple(row.evidence),
             explanation=row.explanation,
@@ -138,6 +147,7 @@ def _posting(row: Any) -> Posting:
         unit=row.unit,
         amount_fen=row.amount_fen,
         month=row.month,
+        occurred_at=row.occurred_at,
         rule_book_version=row.rule_book_version,
         evidence=tuple(row.evidence),
         explanation=row.explanation,

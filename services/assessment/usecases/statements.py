@@ -101,11 +101,11 @@ async def lines_for(
     month: str,
     unit: str | None,
     *,
-    before: UUID | None = None,
+    after: UUID | None = None,
     limit: int | None = None,
 ) -> list[Line]:
-    """Return the entries in force of a month, the newest first; the caller has checked month and unit."""
-    return await ledger.list_lines(session, month, unit, before=before, limit=limit)
+    """Return the entries in force of a month, the earliest first; the caller has checked month and unit."""
+    return await ledger.list_lines(session, month, unit, after=after, limit=limit)
 
 
 async def case_ledger(session: AsyncSession, complaint: str, who: Principal) -> CaseLedger:

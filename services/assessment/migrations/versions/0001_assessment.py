@@ -115,6 +115,7 @@ def _create_ledger() -> None:
         sa.Column("round", sa.Integer, nullable=False),
         sa.Column("amount_fen", sa.BigInteger, nullable=False),
         sa.Column("month", sa.String, nullable=False),
+        sa.Column("occurred_at", INSTANT, nullable=False),
         sa.Column("rule_book_version", sa.Integer, nullable=False),
         sa.Column("evidence", ARRAY(sa.Uuid), nullable=False),
         sa.Column("explanation", sa.String, nullable=False),
@@ -125,6 +126,11 @@ def _create_ledger() -> None:
         sa.ForeignKeyConstraint(["reverses"], ["ledger.entry_id"], name="fk_ledger_reverses"),
     )
     op.create_index("ix_ledger_month_unit", "ledger", ["month", "unit"], postgresql_include=["amount_fen"])
+    op.create_index(
+        "ix_ledger_statement",
+        "ledger",
+        ["month", "unit", "occurred_at", "complaint_id", "clause", "occurrence"],
+    )
     op.create_index(
         "uq_ledger_key_round",
         "ledger",
