@@ -21,7 +21,19 @@ from apprise.plugins.feishu import NotifyFeishu
 from apprise.plugins.lark import NotifyLark
 from apprise.plugins.wecombot import NotifyWeComBot
 
-__all__ = ["SCHEMAS", "AddressError", "Plugin", "Target", "masked", "pace_of", "parse", "target_of"]
+from services.notify.signing import key_of
+
+__all__ = [
+    "SCHEMAS",
+    "AddressError",
+    "Plugin",
+    "Target",
+    "masked",
+    "pace_of",
+    "parse",
+    "signing_key",
+    "target_of",
+]
 
 Plugin = NotifyEmail | NotifyJSON | NotifyForm | NotifyDingTalk | NotifyWeComBot | NotifyFeishu | NotifyLark
 
@@ -60,7 +72,20 @@ def parse(url: str) -> Plugin:
     if plugin is None:
         raise AddressError("地址不完整，请对照 Apprise 格式检查")
     _check(plugin)
+    signing_key(url)
     return plugin
+
+
+def signing_key(url: str) -> bytes | None:
+    """Return the key of a web hook with `?secret=whsec_…`, None for others. AddressError if it is no key."""
+    kind = SCHEMAS.get(url.partition("://")[0].lower())
+    if kind not in {NotifyJSON, NotifyForm}:
+        return None
+    secret = (kind.parse_url(url) or {"qsd": {}})["qsd"].get("secret")
+    try:
+        return None if secret is None else key_of(secret)
+    except ValueError:
+        raise AddressError("签名密钥应为 whsec_ 加上 24 到 64 字节的 Base64") from None
 
 
 def _check(plugin: Plugin) -> None:
@@ -92,7 +117,7 @@ def target_of(plugin: Plugin) -> Target:
     return Target(urlsplit(plugin.notify_url).hostname or "", _TLS_PORT, encrypted=True)
 
 
-def masked(plugin: Plugin) -> str:
+def masked(plugin: Plugin, *, signed: bool = False) -> str:
     """Return the address as people may see it: where it leads, without passwords, tokens and paths."""
     schema = plugin.secure_protocol if plugin.secure else plugin.protocol
     name = (schema[0] if isinstance(schema, tuple) else schema) or plugin.secure_protocol
@@ -100,7 +125,7 @@ def masked(plugin: Plugin) -> str:
         return f"{name}://{plugin.smtp_host} → {plugin.targets[0][1]}"
     if isinstance(plugin, NotifyJSON | NotifyForm):
         port = f":{plugin.port}" if plugin.port else ""
-        return f"{name}://{plugin.host}{port}/****"
+        return f"{name}://{plugin.host}{port}/****{'?secret=****' if signed else ''}"
     token = plugin.key if isinstance(plugin, NotifyWeComBot) else plugin.token
     return f"{plugin.secure_protocol}://{token[:2]}****{token[-2:]}"
 

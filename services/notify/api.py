@@ -65,8 +65,7 @@ async def get_deliveries(
 
 
 @router.post("/deliveries/{delivery_id}/retry", status_code=202)
-async def post_retry(delivery_id: UUID, session: SessionDep, _who: Keeper) -> dict[str, str]:
-    """Send a failed delivery once more."""
-    if not await try_again(session, delivery_id):
-        raise Problem(409, "只有发送失败的通知可以重新发送")
+async def post_retry(delivery_id: UUID, session: SessionDep, who: Keeper) -> dict[str, str]:
+    """Send a delivery that was given up once more."""
+    await try_again(session, delivery_id, by=who.person_id)
     return {"state": "claimed"}

@@ -5,7 +5,8 @@ channel. Nobody can send exactly once: between "the other side accepted it" and 
 may die. So a delivery is written down as `sending` before it is sent and as `sent` after. One found still
 `sending` past its lease, or whose connection broke after the message had left, is `unknown`: it is shown so,
 and sent once more, flagged. A refusal is certain, so it is tried again after a growing pause, and given up as
-`failed` in the open. Every move is in TRANSITIONS; there are no others.
+`failed` in the open. Where the service has given up, failed or unknown, a person may ask for another try.
+Every move is in TRANSITIONS; there are no others.
 """
 
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ __all__ = [
     "State",
     "after_attempt",
     "after_crash",
+    "may_be_asked_for",
     "recipients",
 ]
 
@@ -47,7 +49,7 @@ class State(StrEnum):
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.CLAIMED: frozenset({State.SENDING}),
     State.SENDING: frozenset({State.SENT, State.CLAIMED, State.FAILED, State.UNKNOWN}),
-    State.UNKNOWN: frozenset({State.SENDING}),  # once, flagged as resent
+    State.UNKNOWN: frozenset({State.SENDING, State.CLAIMED}),  # once, flagged as resent; then as FAILED
     State.FAILED: frozenset({State.CLAIMED}),  # a person asked for another try
     State.SENT: frozenset(),
 }
@@ -101,6 +103,11 @@ def after_attempt(
 def after_crash(*, resent: bool) -> Next:
     """Return what follows an attempt nobody knows the result of: one resend, not two."""
     return Next(State.UNKNOWN, None if resent else timedelta(0))
+
+
+def may_be_asked_for(state: State, *, over: bool) -> bool:
+    """Return whether a person may ask for another try; not before the service has ended its own (`over`)."""
+    return over and state in {State.FAILED, State.UNKNOWN}
 
 
 def recipients(occasion: Occasion, unit: str, office: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from services.notify.usecases.channels import (
     remove_channel,
     units,
 )
+from services.notify.usecases.deliveries import try_again
 from services.notify.wording import OCCASION_NAMES
 from shared.auth import Principal, require, signed_in
 from shared.contracts.dispatch import Role
@@ -29,9 +30,11 @@ __all__ = ["router"]
 router = APIRouter(include_in_schema=False)
 
 SignedIn = Annotated[Principal, Depends(signed_in)]
-Keeper = Annotated[Principal, Depends(require(Role.ADMINISTRATOR, Role.OFFICE))]
+_KEEPERS = (Role.ADMINISTRATOR, Role.OFFICE)
+Keeper = Annotated[Principal, Depends(require(*_KEEPERS))]
 
 _PAGE = 50
+_LAST = 2**63 - 1
 _NAME_LENGTH, _URL_LENGTH = 50, 500
 _STATES = {
     State.CLAIMED: ("pending", "待发送"),
@@ -55,18 +58,35 @@ async def get_deliveries(
     request: Request,
     session: SessionDep,
     who: SignedIn,
-    before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
+    before: Annotated[int | None, Query(ge=1, le=_LAST)] = None,
+    requeued: Annotated[bool, Query()] = False,
 ) -> Response:
     """Show what was sent and what was not, the newest first."""
     page = await views.list_deliveries(session, who, before=before, limit=_PAGE)
     older = None if page.next_before is None else f"/notify/deliveries?before={page.next_before}"
+    may_retry = who.role in _KEEPERS
     return _pages(request).page(
         request,
         "deliveries.html",
-        deliveries=[_row(one) for one in page.deliveries],
+        deliveries=[_row(one, may_retry=may_retry) for one in page.deliveries],
         older_url=older,
+        before=before,
+        requeued=requeued,
         user=await _viewer(session, who),
     )
+
+
+@router.post("/deliveries/{delivery_id}/retry")
+async def post_retry(
+    delivery_id: UUID,
+    session: SessionDep,
+    who: Keeper,
+    before: Annotated[int | None, Form(ge=1, le=_LAST)] = None,
+) -> Response:
+    """Send a delivery that was given up once more, and lead back to where the person was."""
+    await try_again(session, delivery_id, by=who.person_id)
+    place = "" if before is None else f"&before={before}"
+    return RedirectResponse(f"/notify/deliveries?requeued=1{place}", 303)
 
 
 @router.get("/channels")
@@ -121,7 +141,7 @@ async def _channels(
     values: dict[str, str] | None = None,
     errors: dict[str, str] | None = None,
 ) -> Response:
-    may_edit = who.role in {Role.ADMINISTRATOR, Role.OFFICE}
+    may_edit = who.role in _KEEPERS
     channels = [
         {
             "channel_id": one.channel_id,
@@ -145,7 +165,7 @@ async def _channels(
     )
 
 
-def _row(one: views.DeliveryView) -> dict[str, Any]:
+def _row(one: views.DeliveryView, *, may_retry: bool) -> dict[str, Any]:
     look, name = _STATES[State(one.state) if one.state != views.NO_CHANNEL else one.state]
     if one.resent and one.state == State.SENT:
         look, name = _RESENT
@@ -160,6 +180,7 @@ def _row(one: views.DeliveryView) -> dict[str, Any]:
         "state_name": name,
         "attempts": one.attempts,
         "error": one.reason,
+        "retry_id": one.delivery_id if may_retry and one.retryable else None,
     }
 
 

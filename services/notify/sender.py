@@ -18,6 +18,7 @@ from services.notify.egress import Egress
 from services.notify.settings import NotifySettings
 from services.notify.transports import Message, Report, Transports
 from services.notify.usecases.deliveries import Job, claim, settle
+from services.notify.wording import CHANNEL_REMOVED
 from shared.clock import Clock
 from shared.crashpoints import crash_point
 from shared.database import is_passing_failure, run_unit
@@ -55,7 +56,7 @@ class Sender:
     async def run(self, runtime: Runtime) -> None:
         """Send until cancelled; if the database is lost this ends, and the runtime starts it again."""
         self._meters = self._meters or _Meters.create(runtime)
-        transports = Transports.create(Egress(self._settings.internal_networks))
+        transports = Transports.create(Egress(self._settings.internal_networks), self._clock)
         connection = await asyncpg.connect(self._settings.database_url.get_secret_value(), timeout=5)
         try:
             await connection.add_listener(CHANNEL, lambda *_: self._wake.set())
@@ -98,7 +99,7 @@ class Sender:
 
     async def _deliver(self, runtime: Runtime, transports: Transports, job: Job) -> None:
         if job.url is None:
-            report = Report(Outcome.REFUSED, "渠道已移除")
+            report = Report(Outcome.REFUSED, CHANNEL_REMOVED)
         else:
             message = Message(str(job.delivery_id), job.text.title, job.text.body)
             report = await transports.send(job.url, message)

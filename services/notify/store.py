@@ -157,11 +157,17 @@ async def find_pending(session: AsyncSession, delivery_id: UUID) -> Pending | No
     return None if row is None else Pending(*row)
 
 
-async def find_delivery(session: AsyncSession, delivery_id: UUID) -> DeliveryRow | None:
-    """A delivery, locked."""
-    statement = sa.select(DeliveryRow).where(deliveries.c.delivery_id == delivery_id).with_for_update()
-    found: DeliveryRow | None = await session.scalar(statement)
-    return found
+async def find_delivery(session: AsyncSession, delivery_id: UUID) -> tuple[DeliveryRow, ChannelRow] | None:
+    """A delivery, locked, with its channel."""
+    row = (
+        await session.execute(
+            sa.select(DeliveryRow, ChannelRow)
+            .join(ChannelRow, channels.c.channel_id == deliveries.c.channel_id)
+            .where(deliveries.c.delivery_id == delivery_id)
+            .with_for_update(of=deliveries)
+        )
+    ).first()
+    return None if row is None else (row[0], row[1])
 
 
 async def update_delivery(

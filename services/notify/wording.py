@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from services.notify.domain import Occasion
+from services.notify.domain import Occasion, State
 
-__all__ = ["OCCASION_NAMES", "AlertText", "Due", "alert_text"]
+__all__ = ["CHANNEL_REMOVED", "OCCASION_NAMES", "RETRY_REFUSALS", "AlertText", "Due", "alert_text"]
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -16,6 +16,13 @@ OCCASION_NAMES = {
     Occasion.DEADLINE_MISSED: "超过时限",
     Occasion.ANSWERED: "已答复",
 }
+RETRY_REFUSALS = {
+    State.CLAIMED: "这条通知已在排队等待发送，不用再次重发。",
+    State.SENDING: "这条通知正在发送，不用再次重发。",
+    State.SENT: "这条通知已经发送成功，不用重发。",
+    State.UNKNOWN: "这条通知的结果未知，系统会自动重发一次，请稍后再看。",
+}
+CHANNEL_REMOVED = "渠道已移除"
 _CLOCK_NAMES = {"accept": "受理", "arrive": "到场", "complete": "办结", "answer": "答复"}
 _URGENCY_NAMES = {"P1": "危及安全", "P2": "紧急"}
 

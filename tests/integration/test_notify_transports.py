@@ -1,22 +1,26 @@
 """One attempt against real receivers: what arrives, and what we know of it afterwards."""
 
+import logging
 from ipaddress import ip_network
 
 import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from services.notify.addresses import parse
 from services.notify.domain import Outcome
 from services.notify.egress import Egress
 from services.notify.transports import Message, Report, Transports
+from shared.clock import SystemClock
 from tests.support.sinks import mailbox, raw_sink, web_hook
 
 MESSAGE = Message("0192-key", "【新任务】HY-1 维修分公司", "任务 HY-1 已派给维修分公司。\n查看：http://h/1")
 HERE = Egress([ip_network("127.0.0.0/8")])
+SECRET = "whsec_+/" + "c2VjcmV0" * 5 + "Zw=="
 TOKEN = "a1b2c3d4e5f6a7b8c9d0"
 
 
 async def attempt(url: str, egress: Egress = HERE) -> Report:
-    transports = Transports.create(egress)
+    transports = Transports.create(egress, SystemClock())
     try:
         return await transports.send(url, MESSAGE)
     finally:
@@ -36,7 +40,7 @@ async def test_a_mail_arrives_readable_under_the_same_message_id_each_time() -> 
 async def test_a_long_mail_keeps_to_the_length_of_lines() -> None:
     with mailbox() as box:
         long = Message("k", "长" * 200, "很长的一行" * 400 + "\n.\n末行")
-        transports = Transports.create(HERE)
+        transports = Transports.create(HERE, SystemClock())
         assert await transports.send(box.address(), long) == Report(Outcome.ACCEPTED)
         await transports.client.aclose()
 
@@ -73,6 +77,37 @@ async def test_a_web_hook_gets_title_text_and_an_idempotency_key(schema: str) ->
         assert (body["title"], body["message"], body["kind"]) == (MESSAGE.title, MESSAGE.body, "alert")
         assert (headers["Idempotency-Key"], headers["X-Token"]) == ("0192-key", "t")
         assert headers["Host"] == f"127.0.0.1:{hook.server.port}"
+
+
+@pytest.mark.parametrize("schema", ["json", "form"])
+async def test_a_web_hook_with_a_secret_can_verify_what_it_gets(
+    schema: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with web_hook() as hook:
+        url = hook.address(schema) + f"?secret={SECRET}&+webhook-signature=v1,bm8="
+        assert await attempt(url) == Report(Outcome.ACCEPTED)
+
+    (headers, _), (body,) = hook.requests[0], hook.bodies
+    receiver = Webhook(SECRET)
+    receiver.verify(body, headers, json_parse=False)
+    assert headers["Webhook-Id"] == headers["Idempotency-Key"] == MESSAGE.key
+    for changed in (body + b" ", body.replace(b"HY-1", b"HY-2")):
+        with pytest.raises(WebhookVerificationError):
+            receiver.verify(changed, headers, json_parse=False)
+    with pytest.raises(WebhookVerificationError):
+        receiver.verify(body, headers | {"Webhook-Id": "another"}, json_parse=False)
+    with pytest.raises(WebhookVerificationError):
+        Webhook("whsec_" + "A" * 32).verify(body, headers, json_parse=False)
+    assert SECRET not in caplog.text + repr(headers) + body.decode()
+
+
+async def test_a_web_hook_without_a_secret_gets_no_signature() -> None:
+    with web_hook() as hook:
+        assert await attempt(hook.address() + "?+Webhook-Signature=v1,bm8=") == Report(Outcome.ACCEPTED)
+
+        (headers, _) = hook.requests[0]
+        assert not [name for name in headers if name.lower().startswith("webhook-")]
 
 
 @pytest.mark.parametrize("status", [301, 400, 404, 429, 500, 503])

@@ -75,9 +75,11 @@ class WebHook:
 
     server: HTTPServer
     requests: list[tuple[dict[str, str], Any]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     replies: list[tuple[int, Any]] = field(default_factory=list)
 
     def answer(self, request: Request) -> Response:
+        self.bodies.append(request.get_data())
         body = request.get_json(silent=True) or request.form.to_dict()
         self.requests.append((dict(request.headers), body))
         status, reply = self.replies.pop(0) if self.replies else (200, {"errcode": 0})

@@ -8,12 +8,14 @@ from ipaddress import IPv4Network, IPv6Network
 import httpx
 from apprise.plugins.email import NotifyEmail
 
-from services.notify.addresses import AddressError, masked, parse, target_of
+from services.notify.addresses import AddressError, masked, parse, signing_key, target_of
 from services.notify.domain import Outcome
 from services.notify.egress import Egress, TargetRefusedError
+from services.notify.signing import Signer
 from services.notify.transports.mail import send_mail
 from services.notify.transports.report import Message, Report
 from services.notify.transports.web import send_web, web_client
+from shared.clock import Clock
 
 __all__ = ["Message", "Report", "Transports", "check_address"]
 
@@ -26,21 +28,23 @@ class Transports:
     """The ways out. `client` is shared by all web requests of a process."""
 
     egress: Egress
+    clock: Clock
     client: httpx.AsyncClient
 
     @classmethod
-    def create(cls, egress: Egress) -> "Transports":
+    def create(cls, egress: Egress, clock: Clock) -> "Transports":
         """Return transports with a client of their own; close it at the end."""
-        return cls(egress, web_client())
+        return cls(egress, clock, web_client())
 
     async def send(self, url: str, message: Message) -> Report:
         """Try once. Never raises for what the other side or the network does."""
         try:
-            plugin = parse(url)
+            plugin, key = parse(url), signing_key(url)
+            signer = None if key is None else Signer(key, self.clock)
             async with asyncio.timeout(_TOTAL_SECONDS):
                 if isinstance(plugin, NotifyEmail):
                     return await send_mail(plugin, message, self.egress)
-                return await send_web(self.client, plugin, message, self.egress)
+                return await send_web(self.client, plugin, message, self.egress, signer)
         except (AddressError, TargetRefusedError) as error:
             return Report(Outcome.REFUSED, str(error))
         except TimeoutError:
@@ -60,4 +64,4 @@ async def check_address(url: str, internal: Sequence[IPv4Network | IPv6Network])
         await Egress(internal).resolve(target.host, target.port, encrypted=target.encrypted)
     except TargetRefusedError as error:
         raise AddressError(str(error)) from None
-    return masked(plugin)
+    return masked(plugin, signed=signing_key(url) is not None)

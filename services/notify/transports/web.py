@@ -16,6 +16,7 @@ from apprise.plugins.wecombot import NotifyWeComBot
 from services.notify.addresses import Plugin
 from services.notify.domain import Outcome
 from services.notify.egress import Egress
+from services.notify.signing import SIGNATURE_HEADERS, Signer
 from services.notify.transports.report import Message, Report
 from shared.crashpoints import crash_point
 
@@ -31,7 +32,7 @@ _UNSENT = (
     httpx.InvalidURL,
     httpx.UnsupportedProtocol,
 )
-_REPEATS = {"content-length", "host", "idempotency-key", "transfer-encoding"}
+_OURS = SIGNATURE_HEADERS | {"content-length", "host", "idempotency-key", "transfer-encoding"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,10 @@ def web_client() -> httpx.AsyncClient:
     )
 
 
-async def send_web(client: httpx.AsyncClient, plugin: Plugin, message: Message, egress: Egress) -> Report:
-    """Send once. TargetRefusedError if the host may not be connected to."""
+async def send_web(
+    client: httpx.AsyncClient, plugin: Plugin, message: Message, egress: Egress, signer: Signer | None
+) -> Report:
+    """Send once, signed if there is a signer. TargetRefusedError if the host may not be connected to."""
     post = _post_of(plugin, message)
     parts = urlsplit(post.url)
     host = parts.hostname or ""
@@ -74,6 +77,8 @@ async def send_web(client: httpx.AsyncClient, plugin: Plugin, message: Message, 
         headers=post.headers | {"Host": parts.netloc.rpartition("@")[2], "Idempotency-Key": message.key},
         extensions={"sni_hostname": host, "trace": _trace},
     )
+    if signer is not None:
+        request.headers.update(signer.headers(message.key, request.content))
     try:
         response = await client.send(request, auth=post.auth, stream=True)
         crash_point("notify.after_remote_accept")
@@ -144,7 +149,7 @@ def _hook(plugin: NotifyJSON | NotifyForm, message: Message) -> _Post:
         json=fields if isinstance(plugin, NotifyJSON) else None,
         form=fields if isinstance(plugin, NotifyForm) else None,
         params=plugin.params,
-        headers={name: value for name, value in plugin.headers.items() if name.lower() not in _REPEATS},
+        headers={name: value for name, value in plugin.headers.items() if name.lower() not in _OURS},
         auth=(plugin.user, plugin.password or "") if plugin.user else None,
     )
 

@@ -16,16 +16,21 @@ from services.notify.domain import (
     State,
     after_attempt,
     after_crash,
+    may_be_asked_for,
 )
 from services.notify.store import Pending
-from services.notify.wording import AlertText, Due, alert_text
+from services.notify.wording import CHANNEL_REMOVED, RETRY_REFUSALS, AlertText, Due, alert_text
 from shared import outbox, state
 from shared.clock import Clock
 from shared.contracts.dispatch import UnitState
 from shared.contracts.notify import AlertSettled, DeliveryState
 from shared.contracts.notify import Occasion as AlertOccasion
+from shared.logs import get_logger
+from shared.problems import Problem
 
 __all__ = ["Claim", "Job", "claim", "settle", "try_again"]
+
+_log = get_logger(__name__)
 
 INTERRUPTED = "发送中途中断，结果不明"
 _SETTLED = frozenset({State.SENT, State.FAILED, State.UNKNOWN})
@@ -103,13 +108,20 @@ async def settle(
     return following.state
 
 
-async def try_again(session: AsyncSession, delivery_id: UUID) -> bool:
-    """Send a failed delivery once more, because a person asked; False if it has not failed."""
-    delivery = await store.find_delivery(session, delivery_id)
-    if delivery is None or delivery.state != State.FAILED:
-        return False
+async def try_again(session: AsyncSession, delivery_id: UUID, *, by: UUID) -> None:
+    """Send a delivery that was given up once more, because a person asked. Problem if it was not given up."""
+    found = await store.find_delivery(session, delivery_id)
+    if found is None:
+        raise Problem(404, "没有这条发送记录")
+    delivery, channel = found
+    stands = State(delivery.state)
+    if not may_be_asked_for(stands, over=delivery.next_at is None):
+        raise Problem(409, RETRY_REFUSALS[stands])
+    if channel.url is None:
+        raise Problem(409, f"{CHANNEL_REMOVED}，不能重发")
     values = {"state": State.CLAIMED.value, "attempt": 0, "settled_at": None}
-    return await store.update_delivery(session, delivery_id, wait=timedelta(0), values=values)
+    await store.update_delivery(session, delivery_id, wait=timedelta(0), values=values)
+    _log.info("alert_retry_asked", delivery_id=str(delivery_id), state=delivery.state, by=str(by))
 
 
 async def _begin(

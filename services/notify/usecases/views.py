@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notify import store
+from services.notify.domain import State, may_be_asked_for
 from services.notify.tables import AlertRow, ChannelRow, DeliveryRow
 from services.notify.usecases.channels import units
 from shared.auth import Principal
@@ -41,7 +42,10 @@ class ChannelView:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryView:
-    """An alert through one channel, or an alert for which there was no channel (`no_channel`)."""
+    """An alert through one channel, or an alert for which there was no channel (`no_channel`).
+
+    `retryable` if it was given up and can be sent again by hand.
+    """
 
     alert_id: UUID
     delivery_id: UUID | None
@@ -57,6 +61,7 @@ class DeliveryView:
     reason: str | None
     created_at: datetime
     settled_at: datetime | None
+    retryable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +137,14 @@ def _view(
         reason=delivery.reason if delivery else None,
         created_at=alert.created_at,
         settled_at=delivery.settled_at if delivery else None,
+        retryable=_is_retryable(delivery, channel),
     )
+
+
+def _is_retryable(delivery: DeliveryRow | None, channel: ChannelRow | None) -> bool:
+    if delivery is None or channel is None or channel.url is None:
+        return False
+    return may_be_asked_for(State(delivery.state), over=delivery.next_at is None)
 
 
 async def _names(session: AsyncSession) -> dict[str, str]:

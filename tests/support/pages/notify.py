@@ -17,6 +17,7 @@ def delivery(state: str, name: str, **more: Any) -> dict[str, Any]:
         "state_name": name,
         "attempts": 1,
         "error": None,
+        "retry_id": None,
     } | more
 
 
@@ -27,6 +28,7 @@ DELIVERIES = [
     delivery("unknown", "结果未知", error="发送中途中断"),
     delivery("resent", "重发", attempts=2, complaint_id=None, case_number=None, occasion_name="系统检查"),
 ]
+GIVEN_UP = [one | {"retry_id": case_id(800) if one["error"] else None} for one in DELIVERIES]
 CHANNELS = [
     {
         "channel_id": case_id(900 + place),
@@ -38,16 +40,22 @@ CHANNELS = [
     for place, (_, name) in enumerate(UNITS)
 ]
 
+
+def page(deliveries: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    fixed = {"older_url": None, "before": None, "requeued": False, "user": OFFICE}
+    return fixed | {"deliveries": deliveries} | more
+
+
 SAMPLES = [
     Sample(
         "notify",
         "deliveries.html",
         "deliveries",
-        {"deliveries": DELIVERIES, "older_url": "/notify/deliveries?before=9", "user": OFFICE},
+        page(GIVEN_UP, older_url="/notify/deliveries?before=9", before=99),
     ),
-    Sample(
-        "notify", "deliveries.html", "deliveries-empty", {"deliveries": [], "older_url": None, "user": OFFICE}
-    ),
+    Sample("notify", "deliveries.html", "deliveries-requeued", page(GIVEN_UP, requeued=True)),
+    Sample("notify", "deliveries.html", "deliveries-read-only", page(DELIVERIES, user=LEADER)),
+    Sample("notify", "deliveries.html", "deliveries-empty", page([])),
     Sample(
         "notify",
         "channels.html",

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from services.notify.addresses import AddressError, masked, pace_of, parse, target_of
+from services.notify.addresses import AddressError, masked, pace_of, parse, signing_key, target_of
 
 TOKEN = "a1b2c3d4e5f6a7b8c9d0"
 
@@ -48,11 +48,40 @@ def test_an_address_we_send_to_is_shown_without_its_secrets(url: str, shown: str
         "mailto://mail.example.com/?from=a@example.com&to=b@example.com,c@example.com",
         "mailto://mail.example.com/?from=a@example.com&to=b@example.com&bcc=c@example.com",
         f"json://{quote('x y')}/",
+        "json://example.com/?secret=",
+        "json://example.com/?secret=geheim",
+        "json://example.com/?secret=whsec_geheim",
+        "json://example.com/?secret=whsec_密钥",
+        f"json://example.com/?secret=whsec_{'A' * 31}",
+        f"form://example.com/?secret=whsec_{'A' * 88}",
     ],
 )
 def test_any_other_address_is_refused_with_a_reason_in_chinese(url: str) -> None:
     with pytest.raises(AddressError, match=r"[\u4e00-\u9fff]"):
         parse(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("jsons://example.com/hook", None),
+        (f"jsons://example.com/hook?secret=whsec_{'+/' * 16}", b"\xfb\xff\xbf" * 8),
+        (f"FORMS://u:p@example.com/?+X=1&secret=whsec_{'A' * 33}E=", bytes(25)),
+        (f"form://example.com/?secret=whsec_{'A' * 33}E", bytes(25)),
+        (f"dingtalk://{TOKEN}?secret=geheim", None),
+        ("mailto://example.com/?from=a@example.com&secret=geheim", None),
+    ],
+)
+def test_a_web_hook_may_name_the_secret_its_deliveries_are_signed_with(url: str, key: bytes | None) -> None:
+    parse(url)
+
+    assert signing_key(url) == key
+
+
+def test_a_signed_web_hook_shows_that_it_is_signed_and_no_secret() -> None:
+    plugin = parse(f"jsons://example.com/hook?secret=whsec_{'A' * 32}")
+
+    assert masked(plugin, signed=True) == "jsons://example.com/****?secret=****"
 
 
 def test_robots_are_kept_below_twenty_messages_a_minute() -> None:

@@ -15,6 +15,7 @@ from services.notify.domain import (
     State,
     after_attempt,
     after_crash,
+    may_be_asked_for,
     recipients,
 )
 
@@ -49,6 +50,12 @@ def test_an_attempt_nobody_knows_the_result_of_is_repeated_once() -> None:
 def test_what_was_accepted_is_over() -> None:
     assert following(Outcome.ACCEPTED) == Next(State.SENT)
     assert TRANSITIONS[State.SENT] == frozenset()
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_person_may_ask_for_another_try_only_where_the_service_has_given_up(state: State) -> None:
+    assert may_be_asked_for(state, over=True) == (state in {State.FAILED, State.UNKNOWN})
+    assert not may_be_asked_for(state, over=False)
 
 
 @pytest.mark.parametrize("attempt", [1, 2, 7, 500])
