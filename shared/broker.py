@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, cast
+from typing import cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -27,7 +27,7 @@ from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.wire import Envelope, Poison, Unreadable, raw_of, read_envelope, with_safe_headers
 
-__all__ = ["Inlet", "declare_subscriber"]
+__all__ = ["Inlet", "create_broker", "declare_subscriber"]
 
 _log = get_logger(__name__)
 
@@ -190,6 +190,17 @@ class Inlet:
                     _log.exception("sweep_failed")
 
 
+def create_broker(bootstrap: str, *, name: str) -> KafkaBroker:
+    """A broker for one consumer; it connects to nothing before it starts."""
+    return KafkaBroker(
+        bootstrap,
+        client_id=name,
+        graceful_timeout=15.0,
+        logger=None,
+        apply_types=False,  # a message is handed on as it is: nothing to inject, nothing to cast
+    )
+
+
 def declare_subscriber(
     broker: KafkaBroker, inlet: Inlet, *, group: str, instance: str | None, max_records: int = 500
 ) -> None:
@@ -200,8 +211,8 @@ def declare_subscriber(
     ) -> KafkaMessage:
         return await original(tuple(with_safe_headers(record) for record in records))
 
-    async def raw_values(message: KafkaMessage) -> list[bytes | None]:
-        return [record.value for record in cast("Records", message.raw_message)]
+    async def whole_message(message: KafkaMessage) -> KafkaMessage:
+        return message
 
     @broker.subscriber(
         *(inlet.prefix + topic for topic in inlet.topics),
@@ -217,9 +228,9 @@ def declare_subscriber(
         heartbeat_interval_ms=2_000,
         max_poll_interval_ms=MAX_POLL_SECONDS * 1000,
         parser=total_parser,
-        decoder=raw_values,
+        decoder=whole_message,
     )
-    async def consume(_bodies: list[Any], message: KafkaMessage) -> None:
+    async def consume(message: KafkaMessage) -> None:
         records = cast("Records", message.raw_message)
         consumer = cast("AIOKafkaConsumer", message.consumer)
         try:

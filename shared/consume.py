@@ -72,15 +72,15 @@ async def take(
 
 
 async def _take_events(session: AsyncSession, subscription: Subscription, items: Sequence[Envelope]) -> None:
-    last = await inbox.lock(session, subscription.topic, {one.key for one in items})
-    admission = inbox.walk(items, last)
+    locked = await inbox.lock(session, subscription.topic, _reached(items))
+    admission = inbox.walk(items, locked.last)
     events = [(one, _open(subscription, one)) for one in admission.fresh]
     held: Collection[str] = ()
     if subscription.unmet is not None and events:
         held = await subscription.unmet(session, [event for _, event in events])
     taken = [(one, event) for one, event in events if one.key not in held]
     await _apply(session, subscription, [event for _, event in taken])
-    await inbox.advance(session, subscription.topic, _reached(one for one, _ in taken))
+    await inbox.advance(session, subscription.topic, locked, _reached(one for one, _ in taken))
     waiting = [*admission.waiting, *(one for one, _ in events if one.key in held)]
     await inbox.pend(session, [one for one in waiting if not one.pending])
     done = [*(one for one, _ in taken), *admission.duplicates]
@@ -88,13 +88,13 @@ async def _take_events(session: AsyncSession, subscription: Subscription, items:
 
 
 async def _take_latest(session: AsyncSession, subscription: Subscription, items: Sequence[Envelope]) -> None:
-    last = await inbox.lock(session, subscription.topic, {one.key for one in items})
+    locked = await inbox.lock(session, subscription.topic, _reached(items))
     newest: dict[str, Envelope] = {}
     for one in items:
-        if one.seq > last[one.key] and (one.key not in newest or one.seq > newest[one.key].seq):
+        if one.seq > locked.last[one.key] and (one.key not in newest or one.seq > newest[one.key].seq):
             newest[one.key] = one
     await _apply(session, subscription, [_open(subscription, one) for one in newest.values()])
-    await inbox.advance(session, subscription.topic, _reached(newest.values()))
+    await inbox.advance(session, subscription.topic, locked, _reached(newest.values()))
     await inbox.unpend(session, [one for one in items if one.pending])
 
 

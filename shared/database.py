@@ -5,13 +5,14 @@ shielded, and the database's own timeouts bound it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
+import asyncpg
 from fastapi import Depends, Request
-from sqlalchemy import MetaData, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import MetaData, event, make_url
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -23,6 +24,7 @@ __all__ = [
     "create_engine",
     "create_sessions",
     "delivery_metadata",
+    "fetch",
     "is_passing_failure",
     "run_unit",
     "sqlstate",
@@ -61,16 +63,23 @@ def async_url(url: str) -> str:
 
 def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
     """Return an engine for `url`; it opens no connection before its first use."""
-    return create_async_engine(
+    engine = create_async_engine(
         async_url(url),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=10,
-        pool_pre_ping=True,
         pool_recycle=1800,
         hide_parameters=True,  # an error is logged and kept with dead letters: no content in it
         connect_args={"server_settings": _SERVER_SETTINGS, "timeout": 5},
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
+    """Have the pool replace a connection whose server is gone: the socket tells, no round trip is needed."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 def create_sessions(engine: AsyncEngine) -> Sessions:
@@ -104,6 +113,23 @@ async def run_unit(sessions: Sessions, work: Callable[[AsyncSession], Awaitable[
         raise
 
 
+async def fetch(session: AsyncSession, statement: str, *values: Any) -> Sequence[Any]:
+    """Run a statement with `$1`, `$2` ... in the session's transaction; return its rows, to be unpacked.
+
+    For statements of the hot paths: once the transaction has begun it goes straight to the driver, at a
+    third of what a statement costs by way of the session. Errors are then the driver's own.
+    """
+    driver: Any = session.info.get("driver")
+    if driver is None:
+        connection = await session.connection()
+        driver = session.info["driver"] = (await connection.get_raw_connection()).driver_connection
+    if driver.is_in_transaction():
+        rows: Sequence[Any] = await driver.fetch(statement, *values)
+        return rows
+    result = await (await session.connection()).exec_driver_sql(statement, values)
+    return result.all() if result.returns_rows else ()
+
+
 def sqlstate(error: BaseException) -> str | None:
     """SQLSTATE of a database error, None where it has none (a lost connection)."""
     original = getattr(error, "orig", error)
@@ -113,7 +139,7 @@ def sqlstate(error: BaseException) -> str | None:
 
 def is_passing_failure(error: BaseException) -> bool:
     """Whether waiting may cure this error: a database that is away, read-only, full, locked or deadlocked."""
-    if isinstance(error, DBAPIError):
+    if isinstance(error, DBAPIError | asyncpg.PostgresError | asyncpg.InterfaceError):
         state = sqlstate(error)
         return state is None or not state.startswith(_PASSING_UNLESS)
     return isinstance(error, OSError | TimeoutError | PoolTimeoutError)

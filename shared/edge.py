@@ -5,9 +5,11 @@ Plain ASGI, so that streams stay streams and the hot path stays hot.
 
 import re
 import time
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import structlog
+from prometheus_client import Histogram
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,19 +18,25 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.ids import uuid7
 from shared.logs import get_logger
 from shared.metrics import Metrics
-from shared.problems import OnUnexpected, problem_response
+from shared.problems import OnError, problem_response
 
 __all__ = ["Edge"]
 
 _log = get_logger(__name__)
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 MAX_BODY = 4 * 1024 * 1024
 
+Headers = Mapping[bytes, bytes]
+"""Headers by name in small letters; of a repeated one the last."""
+
 
 class Edge:
-    """The outermost ASGI layer of a service."""
+    """The outermost ASGI layer of a service. `answer_error` answers what the app raised.
+
+    A route that was put first is asked before the app, past the app's own layers.
+    """
 
     def __init__(
         self,
@@ -36,24 +44,30 @@ class Edge:
         *,
         service: str,
         metrics: Metrics,
-        on_unexpected: OnUnexpected,
+        answer_error: OnError,
         max_body: int = MAX_BODY,
     ) -> None:
         self.app = app
         self._service = service
         self._metrics = metrics
-        self._on_unexpected = on_unexpected
+        self._answer_error = answer_error
         self._max_body = max_body
+        self._first: dict[tuple[str, str], ASGIApp] = {}
+        self._observed: dict[tuple[str, int], Histogram] = {}
+
+    def put_first(self, method: str, path: str, app: ASGIApp) -> None:
+        """Have `app` answer requests of just this method and path."""
+        self._first[method, path] = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection event."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request = Request(scope)
-        request_id = _request_id(request)
-        request.state.request_id = request_id
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        headers: Headers = dict(scope["headers"])
+        request_id = _request_id(headers)
+        scope.setdefault("state", {})["request_id"] = request_id
+        named = structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()
         status = 0
 
@@ -65,30 +79,32 @@ class Edge:
             await send(message)
 
         try:
-            await self._answer(request, receive, noting)
+            await self._answer(scope, headers, receive, noting)
         except Exception as error:  # noqa: BLE001 - the last resort answers
             # Starlette raises on after its own answer; uvicorn ends a response left unfinished.
             if not status:
-                await (await self._on_unexpected(request, error))(scope, receive, noting)
-            elif not getattr(request.state, "failure_logged", False):
+                await (await self._answer_error(Request(scope), error))(scope, receive, noting)
+            elif "failure_logged" not in scope["state"]:
                 _log.exception("response_broken")
         finally:
-            self._note(request, status, time.perf_counter() - started)
-            structlog.contextvars.unbind_contextvars("request_id")
+            self._note(scope, status, time.perf_counter() - started)
+            structlog.contextvars.reset_contextvars(**named)
 
-    async def _answer(self, request: Request, receive: Receive, send: Send) -> None:
-        refusal = self._refusal(request)
+    async def _answer(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        refusal = self._refusal(scope, headers)
         if refusal is not None:
-            await refusal(request.scope, receive, send)
+            await refusal(scope, receive, send)
             return
-        await self.app(request.scope, self._limited(receive), send)
+        app = self._first.get((scope["method"], scope["path"]), self.app)
+        # The server holds a body to the length that was announced.
+        await app(scope, receive if b"content-length" in headers else self._limited(receive), send)
 
-    def _refusal(self, request: Request) -> Response | None:
-        length = request.headers.get("content-length", "0")
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self._max_body:
-            return _too_large(request.state.request_id, self._max_body)
-        if request.method not in _SAFE_METHODS and _is_forged(request):
-            return problem_response(403, "请求来自别的网站，已拒绝", request_id=request.state.request_id)
+            return _too_large(scope["state"]["request_id"], self._max_body)
+        if scope["method"] not in _SAFE_METHODS and _is_forged(headers):
+            return problem_response(403, "请求来自别的网站，已拒绝", request_id=scope["state"]["request_id"])
         return None
 
     def _limited(self, receive: Receive) -> Receive:
@@ -104,35 +120,33 @@ class Edge:
 
         return counted
 
-    def _note(self, request: Request, status: int, seconds: float) -> None:
-        path = request.url.path
-        if path in _QUIET:
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        if scope["path"] in _QUIET:
             return
-        self._metrics.requests.labels(self._service, request.method, str(status)).observe(seconds)
-        route = getattr(request.scope.get("route"), "path", None)  # the template, so no token is logged
-        _log.info(
-            "request",
-            method=request.method,
-            route=route,
-            status=status,
-            milliseconds=round(seconds * 1000, 1),
-        )
+        method = scope["method"]
+        observed = self._observed.get((method, status))
+        if observed is None:
+            observed = self._metrics.requests.labels(self._service, method, str(status))
+            self._observed[method, status] = observed
+        observed.observe(seconds)
+        route = getattr(scope.get("route"), "path", None)  # the template, so no token is logged
+        _log.info("request", method=method, route=route, status=status, milliseconds=round(seconds * 1000, 1))
 
 
-def _request_id(request: Request) -> str:
-    given = request.headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else str(uuid7())
+def _request_id(headers: Headers) -> str:
+    given = headers.get(b"x-request-id", b"")
+    return given.decode() if _REQUEST_ID.fullmatch(given) else str(uuid7())
 
 
-def _is_forged(request: Request) -> bool:
+def _is_forged(headers: Headers) -> bool:
     """Whether another site made a browser send this. Bearer tokens are never sent by a browser unasked."""
-    if request.headers.get("authorization", "").lower().startswith("bearer "):
+    if headers.get(b"authorization", b"").lower().startswith(b"bearer "):
         return False
-    site = request.headers.get("sec-fetch-site")
+    site = headers.get(b"sec-fetch-site")
     if site is not None:
-        return site not in {"same-origin", "none"}
-    origin = request.headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+        return site not in {b"same-origin", b"none"}
+    origin = headers.get(b"origin")
+    return origin is not None and urlsplit(origin).netloc != headers.get(b"host")
 
 
 def _too_large(request_id: str, limit: int) -> Response:

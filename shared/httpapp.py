@@ -24,6 +24,9 @@ from shared.runtime import Runtime
 
 __all__ = ["create_http"]
 
+_GC_THRESHOLDS = (20_000, 50, 100)
+"""A batch makes many objects that live as long as it does: looking at them again and again frees nothing."""
+
 Administrator = Annotated[Principal, Depends(require(Role.ADMINISTRATOR))]
 
 
@@ -40,6 +43,7 @@ def create_http(
         async with runtime.running():
             gc.collect()
             gc.freeze()
+            gc.set_threshold(*_GC_THRESHOLDS)
             yield
 
     app = FastAPI(
@@ -55,12 +59,12 @@ def create_http(
     app.state.verifier = Verifier(runtime.sessions, clock)
     app.state.pages = pages
     app.state.public_url = runtime.settings.public_url
-    on_unexpected = install(app, pages)
+    answer_error = install(app, pages)
     app.include_router(_health(runtime))
     app.include_router(_dead_letters(), prefix=f"{prefix}/api/dead-letters")
     if pages is not None:
         pages.mount(app)
-    edge = Edge(app, service=runtime.service, metrics=runtime.metrics, on_unexpected=on_unexpected)
+    edge = Edge(app, service=runtime.service, metrics=runtime.metrics, answer_error=answer_error)
     return app, edge
 
 

@@ -1,6 +1,6 @@
 """Identifiers made in Python, so that PostgreSQL 17 and 18 behave alike."""
 
-import os
+import random
 import time
 from uuid import UUID
 
@@ -10,9 +10,9 @@ __all__ = ["uuid7"]
 def uuid7() -> UUID:
     """Return a UUID version 7 (RFC 9562): Unix milliseconds, 12 bits of their fraction, then random bits.
 
-    Ids made one after another in a process sort in that order.
+    Ids made one after another in a process sort in that order. They are names, not secrets.
     """
-    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
-    fraction = rest * 4096 // 1_000_000
-    random = int.from_bytes(os.urandom(8)) >> 2
-    return UUID(int=(milliseconds << 80) | (0x7 << 76) | (fraction << 64) | (0x2 << 62) | random)
+    milliseconds, within = divmod(time.time_ns(), 1_000_000)
+    fraction = within * 4096 // 1_000_000
+    rest = random.getrandbits(62)  # seeded anew in every process, forked ones too
+    return UUID(int=(milliseconds << 80) | (0x7 << 76) | (fraction << 64) | (0x2 << 62) | rest)

@@ -7,19 +7,21 @@ that is not newer is a duplicate, the next number is applied, and a later one is
 and state topics the highest number wins. The number advances also on types that a service ignores.
 """
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database import delivery_metadata
-from shared.rows import parameters, selected
+from shared.database import delivery_metadata, fetch
+from shared.rows import insertion, packed
 from shared.wire import Envelope, RawRecord, Unreadable, read_envelope
 
 __all__ = [
     "Admission",
+    "Locked",
     "advance",
     "inbox",
     "load_pending",
@@ -56,36 +58,28 @@ pending_events = sa.Table(
     sa.Index("ix_pending_events_tried_at", "tried_at"),
 )
 
-_LOCK = sa.text(
-    """
+_LOCK = """
     INSERT INTO inbox (topic, key, last_seq)
-    SELECT :topic, key, 0 FROM unnest(CAST(:keys AS text[])) AS given (key) ORDER BY key
+    SELECT $1::text, key, reached FROM unnest($2::text[], $3::bigint[]) AS given (key, reached) ORDER BY key
     ON CONFLICT (topic, key) DO UPDATE SET last_seq = inbox.last_seq
-    RETURNING key, last_seq
-    """
-)
-_ADVANCE = sa.text(
-    """
+    RETURNING key, last_seq, xmax = 0 AS new
+"""
+_ADVANCE = """
     UPDATE inbox SET last_seq = given.seq
-    FROM unnest(CAST(:keys AS text[]), CAST(:numbers AS bigint[])) AS given (key, seq)
-    WHERE inbox.topic = :topic AND inbox.key = given.key
-    """
-)
-_UNPEND = sa.text(
-    """
+    FROM unnest($2::text[], $3::bigint[]) AS given (key, seq)
+    WHERE inbox.topic = $1::text AND inbox.key = given.key
+"""
+_UNPEND = """
     DELETE FROM pending_events AS kept
-    USING unnest(CAST(:topics AS text[]), CAST(:keys AS text[]), CAST(:numbers AS bigint[]))
-          AS given (topic, key, seq)
+    USING unnest($1::text[], $2::text[], $3::bigint[]) AS given (topic, key, seq)
     WHERE kept.topic = given.topic AND kept.key = given.key AND kept.seq = given.seq
-    """
-)
+"""
 _KEPT = ("topic", "key", "seq", "kafka_partition", "kafka_offset", "headers", "body", "discarded")
-_PEND = insert(pending_events).from_select(_KEPT, selected(pending_events, _KEPT)).on_conflict_do_nothing()
-_LOAD_PENDING = (
-    sa.select(*(pending_events.c[name] for name in _KEPT if name != "seq"))
-    .where(pending_events.c.key == sa.any_(sa.bindparam("keys", type_=sa.ARRAY(sa.Text))))
-    .order_by(pending_events.c.topic, pending_events.c.key, pending_events.c.seq)
-)
+_PEND = f"{insertion(pending_events, _KEPT)} ON CONFLICT DO NOTHING"
+_LOAD_PENDING = """
+    SELECT topic, key, kafka_partition, kafka_offset, headers::text, body, discarded FROM pending_events
+    WHERE key = ANY($1::text[]) ORDER BY topic, key, seq
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,19 +117,37 @@ def walk(envelopes: Iterable[Envelope], last: Mapping[str, int]) -> Admission:
     return Admission(tuple(fresh), tuple(waiting), tuple(duplicates))
 
 
-async def lock(session: AsyncSession, topic: str, keys: Collection[str]) -> dict[str, int]:
-    """Lock the inbox rows of `keys`, made where missing, in key order; their last applied numbers."""
-    result = await session.execute(_LOCK, {"topic": topic, "keys": sorted(keys)})
-    return {row.key: row.last_seq for row in result}
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """Inbox rows of one topic, locked by this transaction: the last applied number of each key.
+
+    `stored` is what the rows hold now: for a key that is new, what it is expected to reach.
+    """
+
+    last: Mapping[str, int]
+    stored: Mapping[str, int]
 
 
-async def advance(session: AsyncSession, topic: str, reached: Mapping[str, int]) -> None:
-    """Set the last applied number of each key; the rows are locked by this transaction."""
-    if not reached:
-        return
-    await session.execute(
-        _ADVANCE, {"topic": topic, "keys": list(reached), "numbers": list(reached.values())}
+async def lock(session: AsyncSession, topic: str, expected: Mapping[str, int]) -> Locked:
+    """Lock the inbox rows of the keys of `expected`, in key order.
+
+    A row that is missing is made with the number its key is expected to reach in this transaction, so that
+    most keys are written once; `advance` puts right what came otherwise.
+    """
+    keys = sorted(expected)
+    rows = await fetch(session, _LOCK, topic, keys, [expected[key] for key in keys])
+    return Locked(
+        last={key: 0 if new else last for key, last, new in rows},
+        stored={key: last for key, last, _ in rows},
     )
+
+
+async def advance(session: AsyncSession, topic: str, locked: Locked, reached: Mapping[str, int]) -> None:
+    """Have the rows hold the number each key reached, or its last one where it reached none."""
+    now = {key: max(last, reached.get(key, 0)) for key, last in locked.last.items()}
+    changed = {key: number for key, number in now.items() if number != locked.stored[key]}
+    if changed:
+        await fetch(session, _ADVANCE, topic, list(changed), list(changed.values()))
 
 
 async def pend(session: AsyncSession, envelopes: Sequence[Envelope]) -> None:
@@ -154,30 +166,24 @@ async def pend(session: AsyncSession, envelopes: Sequence[Envelope]) -> None:
         for one in envelopes
     ]
     if rows:
-        await session.execute(_PEND, parameters(pending_events, rows))
+        await fetch(session, _PEND, packed(rows))
 
 
 async def unpend(session: AsyncSession, envelopes: Sequence[Envelope]) -> None:
     """Forget pending envelopes that were applied or turned out to be duplicates."""
     if envelopes:
-        await session.execute(
-            _UNPEND,
-            {
-                "topics": [one.topic for one in envelopes],
-                "keys": [one.key for one in envelopes],
-                "numbers": [one.seq for one in envelopes],
-            },
-        )
+        topics, keys = [one.topic for one in envelopes], [one.key for one in envelopes]
+        await fetch(session, _UNPEND, topics, keys, [one.seq for one in envelopes])
 
 
 async def load_pending(session: AsyncSession, keys: Collection[str]) -> list[Envelope]:
     """Everything that waits under `keys`, on any topic, in (topic, key, seq) order."""
     if not keys:
         return []
-    rows = await session.execute(_LOAD_PENDING, {"keys": list(keys)})
+    rows = await fetch(session, _LOAD_PENDING, list(keys))
     found: list[Envelope] = []
     for topic, key, partition, offset, headers, body, discarded in rows:
-        raw = RawRecord(topic, partition, offset, key.encode(), headers, body)
+        raw = RawRecord(topic, partition, offset, key.encode(), json.loads(headers), body)
         envelope = read_envelope(raw, pending=True, discarded=discarded)
         if isinstance(envelope, Unreadable):  # it was readable when it was kept
             raise TypeError(f"pending event is unreadable: {envelope.detail}")

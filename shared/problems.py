@@ -16,11 +16,11 @@ from shared.logs import get_logger
 from shared.pages import Pages, wants_html
 from shared.pages.errors import explain
 
-__all__ = ["FieldProblem", "OnUnexpected", "Problem", "install", "problem_response", "validation_fields"]
+__all__ = ["FieldProblem", "OnError", "Problem", "install", "problem_response", "validation_fields"]
 
 _log = get_logger(__name__)
 
-OnUnexpected = Callable[[Request, Exception], Awaitable[Response]]
+OnError = Callable[[Request, Exception], Awaitable[Response]]
 
 SIGN_IN_PATH = "/dispatch/sign-in"
 
@@ -152,10 +152,10 @@ def _is_page(request: Request) -> bool:
     return wants_html(request) and "/api/" not in request.url.path
 
 
-def install(app: FastAPI, pages: Pages | None) -> OnUnexpected:
+def install(app: FastAPI, pages: Pages | None) -> OnError:
     """Answer every error of `app` as a problem or, where a person's browser asks, as a page.
 
-    Returns the answer to an error nobody expected, for the edge: 503 if waiting may cure it, else 500.
+    Returns what answers any error, for the edge: an unexpected one with 503 if waiting may cure it, else 500.
     """
     answers = _Answers(pages)
     handlers: dict[type[Exception], Any] = {
@@ -168,4 +168,10 @@ def install(app: FastAPI, pages: Pages | None) -> OnUnexpected:
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
-    return answers.unexpected
+
+    async def answer(request: Request, error: Exception) -> Response:
+        handler = next(handler for kind, handler in handlers.items() if isinstance(error, kind))
+        response: Response = await handler(request, error)
+        return response
+
+    return answer

@@ -1,22 +1,26 @@
 """The relay: moves committed outbox rows to Kafka, in order per key, at least once.
 
 Theory of operation. One relay per service leads (advisory lock and epoch). It selects the *unpublished* rows
-in id order, sends all of them without waiting in between (the idempotent producer keeps the order within a
-partition, and a key has one partition), waits for the broker's word on each, and marks in one statement the
-rows that were acknowledged. A crash between send and mark sends them again under the same event id: the
-readers' inboxes absorb it. A send that timed out is *unknown*, never failed: the producer is thrown away and
-the row sent again. The relay wakes at commit (LISTEN) and polls once a second as a fallback.
+in id order and sends all of them, in batches of one partition each, without waiting in between: the
+idempotent producer keeps the order within a partition, and a key has one partition. It waits for the broker's
+word on each batch and marks, in one statement, the rows that were acknowledged. A crash between send and mark
+sends them again under the same event id: the readers' inboxes absorb it. A send that timed out is *unknown*,
+never failed: the producer is thrown away and the rows sent again. The relay wakes at commit (LISTEN) and
+polls once a second as a fallback.
 """
 
 import asyncio
 import json
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
 
 from shared.crashpoints import crash_point
 from shared.leader import Leadership, LeadershipLostError, lead
@@ -33,6 +37,10 @@ _SEND_SECONDS = 20.0
 _STOP_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
 LEADER = "relay"
+
+Rows = Sequence[Any]
+Sent = tuple[Rows, "asyncio.Future[Any]"]
+"""Rows of one batch, and the broker's word on it to come."""
 
 _SELECT = """
     SELECT id, topic, key, headers, body FROM outbox
@@ -103,35 +111,47 @@ class Relay:
         self.progressed_at = time.monotonic()
         if not rows:
             return 0
-        sent = await self._send(producer, rows)
+        acknowledged, failures = await self._send(producer, rows)
         crash_point("relay.after_produce")
-        await self._mark(term, [row["id"] for row, error in zip(rows, sent, strict=True) if error is None])
+        await self._mark(term, acknowledged)
         crash_point("relay.after_mark")
-        failures = [error for error in sent if error is not None]
         if failures:
             raise failures[0]
         return len(rows)
 
     async def _send(
-        self, producer: AIOKafkaProducer, rows: list["asyncpg.Record"]
-    ) -> list[KafkaError | TimeoutError | None]:
-        """Send every row; per row None once the broker acknowledged it, else the error."""
-        futures: list[asyncio.Future[Any]] = []
+        self, producer: AIOKafkaProducer, rows: Rows
+    ) -> tuple[list[int], list[KafkaError | TimeoutError]]:
+        """Send every row; return the ids of those the broker acknowledged, and what went wrong else."""
+        sent: list[Sent] = []
         with suppress(TimeoutError):
             async with asyncio.timeout(_SEND_SECONDS):
-                for row in rows:
-                    topic = self._prefix + row["topic"]
-                    headers = [(name, value.encode()) for name, value in json.loads(row["headers"]).items()]
-                    futures.append(
-                        await producer.send(
-                            topic,
-                            value=row["body"],
-                            key=row["key"].encode(),
-                            headers=headers,
-                        )
-                    )
-                await asyncio.wait(futures)
-        return [_outcome(futures[i] if i < len(futures) else None) for i in range(len(rows))]
+                for (topic, partition), own in (await self._by_partition(producer, rows)).items():
+                    await _submit(producer, topic, partition, own, sent)
+                await asyncio.wait([word for _, word in sent])
+        acknowledged: list[int] = []
+        failures: list[KafkaError | TimeoutError] = []
+        for those, word in sent:
+            error = _failure(word)
+            if error is None:
+                acknowledged += [row["id"] for row in those]
+            else:
+                failures.append(error)
+        if not failures and len(acknowledged) < len(rows):
+            failures.append(TimeoutError("not everything could be handed to the broker in time"))
+        return acknowledged, failures
+
+    async def _by_partition(self, producer: AIOKafkaProducer, rows: Rows) -> dict[tuple[str, int], list[Any]]:
+        """The rows by topic and partition, in their order; a key has the partition of Kafka's own rule."""
+        numbers: dict[str, list[int]] = {}
+        found: dict[tuple[str, int], list[Any]] = {}
+        for row in rows:
+            topic = self._prefix + row["topic"]
+            if topic not in numbers:
+                numbers[topic] = sorted(await producer.partitions_for(topic))
+            partition = numbers[topic][_hash(row["key"]) % len(numbers[topic])]
+            found.setdefault((topic, partition), []).append(row)
+        return found
 
     @staticmethod
     async def _mark(term: Leadership, ids: list[int]) -> None:
@@ -142,10 +162,31 @@ class Relay:
             raise LeadershipLostError(LEADER)
 
 
-def _outcome(future: "asyncio.Future[Any] | None") -> KafkaError | TimeoutError | None:
-    if future is None or not future.done() or future.cancelled():
+@lru_cache(10_000)
+def _hash(key: str) -> int:
+    return int(murmur2(key.encode())) & 0x7FFFFFFF
+
+
+async def _submit(
+    producer: AIOKafkaProducer, topic: str, partition: int, rows: Rows, sent: list[Sent]
+) -> None:
+    """Hand rows of one partition to the producer, in as few batches as hold them, and note them in `sent`."""
+    batch, held = producer.create_batch(), 0
+    for place, row in enumerate(rows):
+        headers = [(name, value.encode()) for name, value in json.loads(row["headers"]).items()]
+        record = {"timestamp": None, "key": row["key"].encode(), "value": row["body"], "headers": headers}
+        if batch.append(**record) is None:  # full
+            sent.append((rows[held:place], await producer.send_batch(batch, topic, partition=partition)))
+            batch, held = producer.create_batch(), place
+            batch.append(**record)
+    sent.append((rows[held:], await producer.send_batch(batch, topic, partition=partition)))
+
+
+def _failure(word: "asyncio.Future[Any]") -> KafkaError | TimeoutError | None:
+    """What went wrong with a batch, None once the broker acknowledged it."""
+    if not word.done() or word.cancelled():
         return TimeoutError("no word from the broker in time")
-    error = future.exception()
+    error = word.exception()
     if error is None:
         return None
     return error if isinstance(error, KafkaError) else KafkaError(repr(error))

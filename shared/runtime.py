@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from shared import outbox
-from shared.broker import Inlet, declare_subscriber
+from shared.broker import Inlet, create_broker, declare_subscriber
 from shared.consume import Subscription, state_subscription
 from shared.database import Sessions, create_engine, create_sessions, run_unit
 from shared.inbox import pending_events
@@ -148,9 +148,7 @@ class Runtime:
 
     async def _subscribe(self, group: str, inlet: Inlet) -> None:
         while True:
-            broker = KafkaBroker(
-                self.settings.kafka_bootstrap, client_id=group, graceful_timeout=15.0, logger=None
-            )
+            broker = create_broker(self.settings.kafka_bootstrap, name=group)
             declare_subscriber(broker, inlet, group=group, instance=self.settings.instance)
             try:
                 await broker.start()

@@ -1,6 +1,7 @@
 """Who a request comes from, and how often they may come. Per process, in memory."""
 
 import ipaddress
+import time
 from functools import lru_cache
 
 from fastapi import Request
@@ -11,13 +12,34 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 __all__ = ["Limits", "client_address"]
 
 _IPV6_NETWORK = 64
+_SWEEP_SECONDS = 60.0
+
+
+class _Counters(MemoryStorage):
+    """The library's counters in memory, swept once a minute: its own sweep is a thread per hit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sweep_at = 0.0
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        """Add to the counter of `key`, which is forgotten `expiry` seconds after its first hit."""
+        now = time.time()
+        if now >= self._sweep_at:
+            self._sweep_at = now + _SWEEP_SECONDS
+            for old in tuple(self.expirations):
+                self.get(old)  # forgets it where it is over
+        if not self.get(key):
+            self.expirations[key] = now + expiry
+        self.storage[key] += amount
+        return self.storage[key]
 
 
 class Limits:
     """The rates of the public routes. A refusal is always visible: nothing is dropped in silence."""
 
     def __init__(self, *, register: str, track: str, track_number: str) -> None:
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._limiter = SlidingWindowCounterRateLimiter(_Counters())
         self._register = parse(register)
         self._track = parse(track)
         self._track_number = parse(track_number)

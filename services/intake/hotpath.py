@@ -12,7 +12,6 @@ from typing import Any, Literal
 import msgspec
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, ValidationError
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from services.intake.desk import PUBLIC, Desk
@@ -26,7 +25,7 @@ from shared.contracts.dispatch import Role
 from shared.contracts.intake import Channel
 from shared.problems import FieldProblem, Problem, problem_response, validation_fields
 
-__all__ = ["PATH", "RegisterBody", "decode", "describe", "register_route"]
+__all__ = ["PATH", "RegisterBody", "RegisterRoute", "decode", "describe"]
 
 PATH = "/api/complaints"
 _KEY = re.compile(r"[!-~]{1,200}")
@@ -48,11 +47,6 @@ class RegisterBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _DECODER = msgspec.json.Decoder(RegisterBody)
-
-
-def register_route(desk: Desk) -> Route:
-    """The route, to be put before all others."""
-    return Route(PATH, _RegisterEndpoint(desk), methods=["POST"])
 
 
 def describe(app: FastAPI) -> None:
@@ -92,16 +86,19 @@ def _content(model: type[BaseModel]) -> dict[str, Any]:
     return {"application/json": {"schema": model.model_json_schema()}}
 
 
-class _RegisterEndpoint:
-    """An ASGI application for one request after the other; expected refusals are raised as Problem."""
+class RegisterRoute:
+    """An ASGI application, to be put first at the edge of `app`; refusals are raised, as Problem mostly."""
 
     path = PATH
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, app: FastAPI, desk: Desk) -> None:
+        self._app = app
         self._desk = desk
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["route"] = self  # for the log, as FastAPI's own routes do
+        """Register what one request brings."""
+        scope["app"] = self._app  # both as FastAPI's own routes do
+        scope["route"] = self
         response = await self._respond(Request(scope, receive))
         await response(scope, receive, send)
 

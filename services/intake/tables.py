@@ -19,7 +19,6 @@ __all__ = [
     "ComplaintRow",
     "ContentRow",
     "IdempotencyKeyRow",
-    "StepRow",
 ]
 
 INSTANT: Any = sa.DateTime(timezone=True)
@@ -40,7 +39,8 @@ class ComplaintRow(Base, table=True):
     """A complaint without its personal content.
 
     `event_seq` numbers its events on `complaint.events`, `content_version` its content. `phone_tail` is what
-    the complainant must know besides the number.
+    the complainant must know besides the number. `steps` holds, by state, what is known of each step on the
+    way to an answer (`domain.progress.Step`).
     """
 
     __tablename__ = "complaints"
@@ -71,6 +71,9 @@ class ComplaintRow(Base, table=True):
     content_version: int = Field(sa_type=sa.BigInteger)
     tracking_token: str = Field(sa_type=TEXT)
     phone_tail: str | None = Field(default=None, sa_type=TEXT)
+    steps: dict[str, Any] = Field(
+        default_factory=dict, sa_type=JSONB, sa_column_kwargs={"server_default": sa.text("'{}'")}
+    )
 
 
 class ContentRow(Base, table=True):
@@ -84,18 +87,6 @@ class ContentRow(Base, table=True):
     location: str = Field(sa_type=TEXT)
     name: str = Field(sa_type=TEXT)
     phone: str = Field(sa_type=TEXT)
-
-
-class StepRow(Base, table=True):
-    """One step of a complaint on its way to an answer."""
-
-    __tablename__ = "steps"
-
-    complaint_id: UUID = Field(primary_key=True, foreign_key="complaints.id")
-    step: str = Field(primary_key=True, sa_type=TEXT)
-    at: datetime | None = Field(default=None, sa_type=INSTANT)
-    due_at: datetime | None = Field(default=None, sa_type=INSTANT)
-    missed: bool = False
 
 
 class AnswerRow(Base, table=True):

@@ -13,11 +13,10 @@ import asyncpg
 import sqlalchemy as sa
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from faststream.kafka import KafkaBroker
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy import topics
-from shared.broker import Inlet, declare_subscriber
+from shared.broker import Inlet, create_broker, declare_subscriber
 from shared.consume import Subscription
 from shared.contracts.dispatch import AnswerContent, AssignmentAccepted, AssignmentAnswered
 from shared.contracts.envelope import Event, Origin, Received, headers_of
@@ -125,7 +124,7 @@ class Toy:
     @asynccontextmanager
     async def consuming(self) -> AsyncIterator[None]:
         """Consume with the real broker wrapper for the length of the block."""
-        broker = KafkaBroker(self.bootstrap, logger=None)
+        broker = create_broker(self.bootstrap, name="toy")
         declare_subscriber(broker, self.inlet, group="toy", instance=None)
         await broker.start()
         sweeping = asyncio.create_task(self.inlet.sweep_forever())

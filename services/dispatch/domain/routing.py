@@ -12,6 +12,7 @@ A keyword is a word, several joined by `+` that must all occur, or with `-` befo
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from services.dispatch.domain.standards import Category
@@ -66,19 +67,20 @@ class RoutingRule:
 
 @dataclass(frozen=True, slots=True)
 class RoutingTable:
-    """One version of the routing rules, with its keywords and their first words by the first character."""
+    """One version of the routing rules, with its keywords by the first two characters of their first word."""
 
     version: int
     rules: tuple[RoutingRule, ...]
-    by_character: Mapping[str, tuple[tuple[str, RoutingRule, Keyword], ...]]
+    by_opening: Mapping[str, tuple[tuple[str, RoutingRule, Keyword], ...]]
 
     def votes(self, words: Words) -> dict[str, dict[str, int]]:
         """Return, by rule code, the keywords that `words` holds and how much each counts."""
         fields = _fields(words)
         whole = "\n".join(text for text, _ in fields)
         found: dict[str, dict[str, int]] = {}
-        for character in self.by_character.keys() & set(whole):
-            for word, rule, keyword in self.by_character[character]:
+        pairs = {*whole, *map("".join, pairwise(whole))}
+        for opening in self.by_opening.keys() & pairs:
+            for word, rule, keyword in self.by_opening[opening]:
                 if word in whole and keyword.occurs(whole):
                     times = max(times for text, times in fields if word in text)
                     found.setdefault(rule.code, {})[keyword.name] = keyword.weight * times
@@ -209,12 +211,12 @@ def read_routing(raw: Mapping[str, object]) -> RoutingTable:
     read = tuple(_rule(entry, f"routing.rules[{index}]") for index, entry in enumerate(rules))
     if len({rule.code for rule in read}) < len(read):
         raise ValueError("routing.rules: a code occurs twice")
-    by_character: dict[str, tuple[tuple[str, RoutingRule, Keyword], ...]] = {}
+    by_opening: dict[str, tuple[tuple[str, RoutingRule, Keyword], ...]] = {}
     for rule in read:
         for keyword in rule.keywords:
             word = keyword.present[0]
-            by_character[word[0]] = (*by_character.get(word[0], ()), (word, rule, keyword))
-    return RoutingTable(version, read, by_character)
+            by_opening[word[:2]] = (*by_opening.get(word[:2], ()), (word, rule, keyword))
+    return RoutingTable(version, read, by_opening)
 
 
 def _rule(entry: object, path: str) -> RoutingRule:

@@ -8,7 +8,7 @@ means there is none. An answer `at_close` is due with the completion.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Literal
@@ -148,6 +148,9 @@ class StandardBook:
     in_force_from: datetime
     categories: Mapping[str, Category]
     rows: tuple[StandardRow, ...]
+    _found: dict[tuple[str, str | None, str, str | None], Standard] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def standard_for(
         self, unit: str, category: str | None, urgency: str, kind: str | None = None
@@ -160,6 +163,12 @@ class StandardBook:
         listed = self.categories.get(category or "")
         if kind is None and listed is not None:
             kind = listed.kind
+        case = (unit, category if listed else None, urgency, kind)
+        if case not in self._found:
+            self._found[case] = self._standard(*case)
+        return self._found[case]
+
+    def _standard(self, unit: str, category: str | None, urgency: str, kind: str | None) -> Standard:
         rows = [row for row in self.rows if row.applies(unit, category, kind, urgency)]
         limits = {clock: limit for clock in ClockKind if (limit := _first_limit(rows, clock)) is not None}
         if missing := {ClockKind.ACCEPT, ClockKind.ANSWER} - limits.keys():

@@ -3,17 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import cache
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.dispatch.domain.answers import Imported
 from services.dispatch.tables.cases import ANSWERS, IMPORTED_ANSWERS
-from shared.rows import insert_rows, parameters, selected, update_rows
+from shared.database import fetch
+from shared.rows import insert_rows, insertion, packed, update_rows
 
 __all__ = [
     "ImportedAnswer",
@@ -42,6 +41,12 @@ class ImportedAnswer:
 
 _FIELDS = tuple(field.name for field in fields(ImportedAnswer))
 _KEYS = ("source", "external_id")
+_MEET = f"""
+    {insertion(IMPORTED_ANSWERS, (*_KEYS, "complaint_id", "state"))}
+    ON CONFLICT (source, external_id)
+    DO UPDATE SET complaint_id = coalesce(imported_answers.complaint_id, excluded.complaint_id)
+    RETURNING {", ".join(_FIELDS)}
+"""
 
 
 async def meet(
@@ -58,18 +63,15 @@ async def meet(
         {"source": source, "external_id": external_id, "complaint_id": complaint_id, "state": "waiting"}
         for (source, external_id), complaint_id in sorted(complaints.items())
     ]
-    merged = _merge(tuple(rows[0]))
     found = [
-        _imported(row)
-        for row in (await session.execute(merged, parameters(IMPORTED_ANSWERS, rows))).mappings()
+        _imported(dict(zip(_FIELDS, row, strict=True))) for row in await fetch(session, _MEET, packed(rows))
     ]
     return {(one.source, one.external_id): one for one in found}
 
 
 async def save_imported(session: AsyncSession, answers: Sequence[ImportedAnswer]) -> None:
     """Write answers whose rows this transaction has locked."""
-    rows = [{name: getattr(one, name) for name in _FIELDS} for one in answers]
-    await update_rows(session, IMPORTED_ANSWERS, _KEYS, rows)
+    await update_rows(session, IMPORTED_ANSWERS, _KEYS, answers, _FIELDS)
 
 
 async def list_imported(session: AsyncSession, state: Imported, *, limit: int) -> list[ImportedAnswer]:
@@ -101,14 +103,5 @@ async def find_answer(session: AsyncSession, complaint_id: UUID) -> Mapping[str,
     return None if row is None else dict(zip(names, row, strict=True))
 
 
-@cache
-def _merge(names: tuple[str, ...]) -> "sa.Executable":
-    statement = insert(IMPORTED_ANSWERS).from_select(names, selected(IMPORTED_ANSWERS, names))
-    here = sa.func.coalesce(IMPORTED_ANSWERS.c.complaint_id, statement.excluded.complaint_id)
-    return statement.on_conflict_do_update(index_elements=list(_KEYS), set_={"complaint_id": here}).returning(
-        *IMPORTED_ANSWERS.c
-    )
-
-
-def _imported(row: sa.RowMapping) -> ImportedAnswer:
+def _imported(row: Mapping[Any, Any]) -> ImportedAnswer:
     return ImportedAnswer(**{name: row[name] for name in _FIELDS} | {"state": Imported(row["state"])})

@@ -1,7 +1,7 @@
 """The audit trail: who did what, when. Entries are only ever added; they hold no personal content."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -25,9 +25,12 @@ class AuditEntry:
     detail: Mapping[str, Any]
 
 
+_FIELDS = tuple(field.name for field in fields(AuditEntry))
+
+
 async def add_entries(session: AsyncSession, entries: Sequence[AuditEntry]) -> None:
     """Add entries in their order."""
-    await insert_rows(session, AUDIT_ENTRIES, [asdict(entry) for entry in entries])
+    await insert_rows(session, AUDIT_ENTRIES, entries, _FIELDS)
 
 
 async def list_entries(session: AsyncSession, subject: str) -> list[AuditEntry]:

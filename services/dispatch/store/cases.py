@@ -3,19 +3,19 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
-from functools import cache
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.dispatch.domain.assignment import State
 from services.dispatch.domain.cases import Case, Deadline
+from services.dispatch.domain.routing import Words
 from services.dispatch.domain.standards import Basis, ClockKind
 from services.dispatch.tables.cases import CASES, COMPLAINT_CONTENTS, DEADLINES
-from shared.rows import insert_rows, parameters, selected, update_rows
+from shared.database import fetch
+from shared.rows import insert_rows, insertion, packed, update_rows
 
 __all__ = [
     "add_cases",
@@ -27,6 +27,7 @@ __all__ = [
     "list_contents",
     "list_deadlines",
     "list_without_content",
+    "list_words",
     "lock_cases",
     "save_cases",
     "save_contents",
@@ -59,24 +60,34 @@ _LIST_DEADLINES = (
     .order_by(DEADLINES.c.due_at, DEADLINES.c.deadline_id)
 )
 _LIST_CONTENTS = sa.select(COMPLAINT_CONTENTS).where(COMPLAINT_CONTENTS.c.complaint_id == _IDS)
-_HAVE_CONTENT = sa.select(COMPLAINT_CONTENTS.c.complaint_id).where(COMPLAINT_CONTENTS.c.complaint_id == _IDS)
-_NOW = sa.select(sa.func.now())
+_LIST_WORDS = """
+    SELECT complaint_id, subject, text, location FROM complaint_contents WHERE complaint_id = ANY($1::uuid[])
+"""
+_HAVE_CONTENT = "SELECT complaint_id FROM complaint_contents WHERE complaint_id = ANY($1::uuid[])"
+_CONTENT_FIELDS = tuple(column.name for column in COMPLAINT_CONTENTS.c)
+_SAVE_CONTENTS = f"""
+    {insertion(COMPLAINT_CONTENTS, _CONTENT_FIELDS)}
+    ON CONFLICT (complaint_id) DO UPDATE
+    SET {", ".join(f"{name} = excluded.{name}" for name in _CONTENT_FIELDS)}
+    WHERE complaint_contents.version < excluded.version
+"""  # noqa: S608 - constant parts
 
 
 async def get_now(session: AsyncSession) -> datetime:
     """Return the database's present instant: the one clock that says what is due."""
-    now: datetime = (await session.execute(_NOW)).scalar_one()
-    return now
+    ((now,),) = await fetch(session, "SELECT now()")
+    found: datetime = now
+    return found
 
 
 async def add_cases(session: AsyncSession, cases: Sequence[Case]) -> None:
     """Insert new cases."""
-    await insert_rows(session, CASES, [_values(case, _CASE_FIELDS) for case in cases])
+    await insert_rows(session, CASES, cases, _CASE_FIELDS)
 
 
 async def save_cases(session: AsyncSession, cases: Sequence[Case]) -> None:
     """Write what changed of cases this transaction has locked."""
-    await update_rows(session, CASES, ("complaint_id",), [_values(case, _CASE_CHANGES) for case in cases])
+    await update_rows(session, CASES, ("complaint_id",), cases, _CASE_CHANGES)
 
 
 async def find_case(session: AsyncSession, complaint_id: UUID) -> Case | None:
@@ -111,13 +122,12 @@ async def claim_overdue(session: AsyncSession, *, limit: int) -> list[Case]:
 
 async def add_deadlines(session: AsyncSession, deadlines: Sequence[Deadline]) -> None:
     """Insert new deadlines."""
-    await insert_rows(session, DEADLINES, [_values(one, _DEADLINE_FIELDS) for one in deadlines])
+    await insert_rows(session, DEADLINES, deadlines, _DEADLINE_FIELDS)
 
 
 async def save_deadlines(session: AsyncSession, deadlines: Sequence[Deadline]) -> None:
     """Write when deadlines were fired and met; their cases are locked by this transaction."""
-    rows = [_values(one, _DEADLINE_CHANGES) for one in deadlines]
-    await update_rows(session, DEADLINES, ("deadline_id",), rows)
+    await update_rows(session, DEADLINES, ("deadline_id",), deadlines, _DEADLINE_CHANGES)
 
 
 async def list_deadlines(session: AsyncSession, complaint_ids: Collection[UUID]) -> list[Deadline]:
@@ -131,13 +141,19 @@ async def save_contents(session: AsyncSession, rows: Sequence[Mapping[str, Any]]
     if not rows:
         return
     ordered = sorted(rows, key=lambda row: str(row["complaint_id"]))
-    await session.execute(_save_contents(tuple(rows[0])), parameters(COMPLAINT_CONTENTS, ordered))
+    await fetch(session, _SAVE_CONTENTS, packed(ordered))
 
 
 async def list_contents(session: AsyncSession, complaint_ids: Iterable[UUID]) -> dict[UUID, sa.RowMapping]:
     """Return the contents of these complaints, by complaint."""
     rows = await session.execute(_LIST_CONTENTS, {"ids": list(complaint_ids)})
     return {row["complaint_id"]: row for row in rows.mappings()}
+
+
+async def list_words(session: AsyncSession, complaint_ids: Iterable[UUID]) -> dict[UUID, Words]:
+    """Return what these complaints say, as far as routing reads it, by complaint."""
+    rows = await fetch(session, _LIST_WORDS, list(complaint_ids))
+    return {complaint_id: Words(subject, text, location) for complaint_id, subject, text, location in rows}
 
 
 async def find_content(session: AsyncSession, complaint_id: UUID) -> sa.RowMapping | None:
@@ -148,22 +164,7 @@ async def find_content(session: AsyncSession, complaint_id: UUID) -> sa.RowMappi
 async def list_without_content(session: AsyncSession, complaint_ids: Iterable[UUID]) -> set[UUID]:
     """Return those complaints whose content is not here yet."""
     wanted = list(complaint_ids)
-    rows = await session.scalars(_HAVE_CONTENT, {"ids": wanted})
-    return set(wanted) - set(rows)
-
-
-@cache
-def _save_contents(names: tuple[str, ...]) -> sa.Insert:
-    statement = insert(COMPLAINT_CONTENTS).from_select(names, selected(COMPLAINT_CONTENTS, names))
-    return statement.on_conflict_do_update(
-        index_elements=["complaint_id"],
-        set_={name: statement.excluded[name] for name in names if name != "complaint_id"},
-        where=COMPLAINT_CONTENTS.c.version < statement.excluded.version,
-    )
-
-
-def _values(one: Case | Deadline, names: Sequence[str]) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in names}
+    return set(wanted) - {found for (found,) in await fetch(session, _HAVE_CONTENT, wanted)}
 
 
 def _case(row: sa.RowMapping) -> Case:

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database import fetch
 
 __all__ = ["record_feed"]
 
-_RECORD = sa.text(
-    """
+_RECORD = """
     WITH change AS (
         SELECT unit, complaint_id, row_number() OVER (PARTITION BY unit ORDER BY ord) AS number
-        FROM unnest(CAST(:units AS text[]), CAST(:complaints AS uuid[]))
+        FROM unnest($1::text[], $2::uuid[])
              WITH ORDINALITY AS given (unit, complaint_id, ord)
     ), counter AS (
         INSERT INTO feed_counters AS kept (unit, last_position)
@@ -23,8 +23,7 @@ _RECORD = sa.text(
     INSERT INTO feed_entries (unit, position, complaint_id)
     SELECT unit, last_position - count(*) OVER (PARTITION BY unit) + number, complaint_id
     FROM change JOIN counter USING (unit)
-    """
-)
+"""
 
 
 async def record_feed(session: AsyncSession, changes: Sequence[tuple[str, UUID]]) -> None:
@@ -36,4 +35,4 @@ async def record_feed(session: AsyncSession, changes: Sequence[tuple[str, UUID]]
     wanted = list(dict.fromkeys(changes))
     if wanted:
         units, complaints = zip(*wanted, strict=True)
-        await session.execute(_RECORD, {"units": list(units), "complaints": list(complaints)})
+        await fetch(session, _RECORD, list(units), list(complaints))

@@ -8,11 +8,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.dispatch.tables.rules import CALENDARS, ROUTING_RULES
+from shared.database import fetch
 
 __all__ = ["add_calendar", "add_routing", "get_fingerprint", "list_calendars", "list_routing_rules"]
 
-_FINGERPRINT = sa.text(
-    """
+_FINGERPRINT = """
     SELECT
         (SELECT string_agg(key || '=' || version, ' ' ORDER BY key) FROM state_entries
          WHERE topic = 'rulebook.state') AS books,
@@ -20,13 +20,12 @@ _FINGERPRINT = sa.text(
          WHERE topic = 'directory.state' AND key >= 'unit:' AND key < 'unit;') AS units,
         (SELECT max(version) FROM calendars) AS calendar,
         (SELECT max(version) FROM routing_rules) AS routing
-    """
-)
+"""
 
 
 async def get_fingerprint(session: AsyncSession) -> tuple[object, ...]:
     """Return versions of rule books, units, calendar and routing rules; None for what is missing."""
-    return tuple((await session.execute(_FINGERPRINT)).one())
+    return tuple((await fetch(session, _FINGERPRINT))[0])
 
 
 async def list_calendars(session: AsyncSession) -> list[Mapping[str, Any]]:

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.dispatch.domain.answers import Imported, misfit
@@ -56,7 +55,7 @@ async def assign(
     """
     reference = await knowledge.get(session)
     registered = [(one, one.data) for one in events if one.data is not None]
-    contents = await store.list_contents(session, [data.complaint_id for _, data in registered])
+    words = await store.list_words(session, [data.complaint_id for _, data in registered])
     waiting = await answer_store.meet(
         session,
         {
@@ -65,11 +64,11 @@ async def assign(
             if data.source and data.external_id
         },
     )
-    now = await store.get_now(session)
+    now = await store.get_now(session) if waiting else clock.now()
     changes = Changes()
     settled = []
     for received, data in registered:
-        _add_case(changes, received, data, contents[data.complaint_id], reference, clock.now())
+        _add_case(changes, received, data, words[data.complaint_id], reference, clock.now())
         answer = waiting.get((data.source or "", data.external_id or ""))
         if answer is not None and answer.state is Imported.WAITING and answer.text is not None:
             settled.append(_settle(changes, data.complaint_id, answer, received.id, reference, now))
@@ -81,7 +80,7 @@ def _add_case(
     changes: Changes,
     received: Received[ComplaintRegistered],
     data: ComplaintRegistered,
-    content: RowMapping,
+    words: Words,
     reference: Reference,
     now: datetime,
 ) -> None:
@@ -89,7 +88,6 @@ def _add_case(
     live = received.origin is Origin.LIVE
     try:
         book = reference.book_at(data.registered_at)
-        words = Words(content["subject"], content["text"], content["location"])
         chosen = route(
             words,
             data.category,

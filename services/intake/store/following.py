@@ -3,71 +3,45 @@
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-import sqlalchemy as sa
+import msgspec
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from services.intake.domain.progress import Progress, State, Step
-from services.intake.tables import AnswerRow, ComplaintRow, StepRow
+from services.intake.tables import AnswerRow, Base
+from shared.database import fetch
+from shared.rows import update_rows
 
-__all__ = ["add_answers", "find_answers", "find_progress", "save_progress"]
+__all__ = ["add_answers", "find_answers", "find_known", "find_progress", "save_progress"]
+
+_COMPLAINTS = Base.metadata.tables["complaints"]
+_STEPS = msgspec.json.Decoder(dict[State, Step])
+_KNOWN = "SELECT id FROM complaints WHERE id = ANY($1::uuid[])"
+_PROGRESS = "SELECT id, state, unit, steps::text FROM complaints WHERE id = ANY($1::uuid[])"
+
+
+async def find_known(session: AsyncSession, complaints: Collection[UUID]) -> set[UUID]:
+    """Those of `complaints` that exist."""
+    return {found for (found,) in await fetch(session, _KNOWN, list(complaints))}
 
 
 async def find_progress(session: AsyncSession, complaints: Collection[UUID]) -> dict[UUID, Progress]:
-    """How far those of `complaints` have come that exist; state and steps are of one instant."""
-    rows = await session.execute(
-        sa.select(
-            col(ComplaintRow.id),
-            col(ComplaintRow.state),
-            col(ComplaintRow.unit),
-            col(StepRow.step),
-            col(StepRow.at),
-            col(StepRow.due_at),
-            col(StepRow.missed),
-        )
-        .join(StepRow, col(StepRow.complaint_id) == col(ComplaintRow.id), isouter=True)
-        .where(col(ComplaintRow.id).in_(complaints))
-    )
-    heads: dict[UUID, tuple[State, str | None]] = {}
-    steps: dict[UUID, dict[State, Step]] = {}
-    for complaint_id, state, unit, step, at, due_at, missed in rows:
-        heads[complaint_id] = State(state), unit
-        known = steps.setdefault(complaint_id, {})
-        if step is not None:
-            known[State(step)] = Step(at, due_at, missed)
+    """How far those of `complaints` have come that exist."""
+    rows = await fetch(session, _PROGRESS, list(complaints))
     return {
-        complaint_id: Progress(state, unit, steps[complaint_id])
-        for complaint_id, (state, unit) in heads.items()
+        complaint_id: Progress(State(state), unit, _STEPS.decode(steps))
+        for complaint_id, state, unit, steps in rows
     }
 
 
 async def save_progress(session: AsyncSession, progress: Mapping[UUID, Progress]) -> None:
     """Keep state, unit and steps of complaints."""
-    if not progress:
-        return
-    await session.execute(
-        _HEADS,
-        {
-            "ids": list(progress),
-            "states": [one.state.value for one in progress.values()],
-            "units": [one.unit for one in progress.values()],
-        },
-    )
     rows = [
-        {
-            "complaint_id": complaint_id,
-            "step": state.value,
-            "at": step.at,
-            "due_at": step.due_at,
-            "missed": step.missed,
-        }
+        {"id": complaint_id, "state": one.state, "unit": one.unit, "steps": one.steps}
         for complaint_id, one in progress.items()
-        for state, step in one.steps.items()
     ]
-    if rows:
-        names = ("complaint_id", "step", "at", "due_at", "missed")
-        await session.execute(_STEPS, {name: [row[name] for row in rows] for name in names})
+    await update_rows(session, _COMPLAINTS, ("id",), rows)
 
 
 async def find_answers(session: AsyncSession, complaints: Collection[UUID]) -> dict[UUID, AnswerRow]:
@@ -91,21 +65,3 @@ async def add_answers(session: AsyncSession, answers: Sequence[AnswerRow]) -> No
             },
         )
     )
-
-
-_HEADS = sa.text("""
-    UPDATE complaints SET state = given.state, unit = given.unit
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:units AS text[]))
-        AS given (id, state, unit)
-    WHERE complaints.id = given.id
-""")
-
-_STEPS = sa.text("""
-    INSERT INTO steps (complaint_id, step, at, due_at, missed)
-    SELECT * FROM unnest(
-        CAST(:complaint_id AS uuid[]), CAST(:step AS text[]), CAST(:at AS timestamptz[]),
-        CAST(:due_at AS timestamptz[]), CAST(:missed AS boolean[])
-    )
-    ON CONFLICT (complaint_id, step) DO UPDATE
-    SET at = excluded.at, due_at = excluded.due_at, missed = excluded.missed
-""")

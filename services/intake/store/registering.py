@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.domain.complaints import Complaint
 from services.intake.domain.reports import phone_tail
+from shared.database import fetch
 
 __all__ = [
     "Claim",
@@ -45,9 +46,7 @@ class SessionWriter:
 
     async def fetch(self, query: str, *args: Any) -> Sequence[Any]:
         """Run `query` in the session's transaction."""
-        connection = await self.session.connection()
-        result = await connection.exec_driver_sql(query, args)
-        return result.all() if result.returns_rows else []
+        return await fetch(self.session, query, *args)
 
 
 @dataclass(frozen=True, slots=True)

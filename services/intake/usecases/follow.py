@@ -7,7 +7,13 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.domain.progress import Progress, State
-from services.intake.store.following import add_answers, find_answers, find_progress, save_progress
+from services.intake.store.following import (
+    add_answers,
+    find_answers,
+    find_known,
+    find_progress,
+    save_progress,
+)
 from services.intake.tables import AnswerRow
 from shared.contracts.dispatch import (
     AnswerContent,
@@ -68,10 +74,10 @@ async def apply_assignment_events(session: AsyncSession, received: Sequence[Rece
 async def find_unmet(session: AsyncSession, received: Sequence[Received[Any]]) -> Collection[str]:
     """Keys whose complaint, or whose answer's text, is not here yet."""
     complaints = _complaints(received)
-    known = await find_progress(session, complaints)
+    known = await find_known(session, complaints)
     answered = [one.data for one in received if isinstance(one.data, AssignmentAnswered)]
     answers = await find_answers(session, [one.complaint_id for one in answered]) if answered else {}
-    unmet = complaints - known.keys()
+    unmet = complaints - known
     unmet |= {one.complaint_id for one in answered if not _is_told(one, answers.get(one.complaint_id))}
     return {str(complaint_id) for complaint_id in unmet}
 

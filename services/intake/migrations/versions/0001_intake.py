@@ -27,8 +27,9 @@ UPGRADE = (
         event_seq BIGINT NOT NULL,
         content_version BIGINT NOT NULL,
         tracking_token TEXT NOT NULL CONSTRAINT uq_complaints_tracking_token UNIQUE,
-        phone_tail TEXT
-    )
+        phone_tail TEXT,
+        steps JSONB NOT NULL DEFAULT '{}'
+    ) WITH (fillfactor = 80)
     """,
     """
     CREATE UNIQUE INDEX uq_complaints_source_external_id ON complaints (source, external_id)
@@ -43,16 +44,6 @@ UPGRADE = (
         location TEXT NOT NULL,
         name TEXT NOT NULL,
         phone TEXT NOT NULL
-    )
-    """,
-    """
-    CREATE TABLE steps (
-        complaint_id UUID NOT NULL CONSTRAINT fk_steps_complaint_id REFERENCES complaints (id),
-        step TEXT NOT NULL,
-        at TIMESTAMPTZ,
-        due_at TIMESTAMPTZ,
-        missed BOOLEAN NOT NULL,
-        CONSTRAINT pk_steps PRIMARY KEY (complaint_id, step)
     )
     """,
     """
@@ -100,7 +91,6 @@ DOWNGRADE = (
     "DROP FUNCTION audit_entries_refuse()",
     "DROP TABLE idempotency_keys",
     "DROP TABLE answers",
-    "DROP TABLE steps",
     "DROP TABLE contents",
     "DROP TABLE complaints",
     "DROP SEQUENCE complaint_serials",
