@@ -47,7 +47,7 @@ def load(url: str, token: str, say: Callable[[str], None], clock: Clock = System
 
 def read_data() -> dict[str, Any]:
     """The reports of today, `live`, and those of the months before, `history`."""
-    data: dict[str, Any] = yaml.safe_load(DATA.read_text(encoding="utf-8"))
+    data: dict[str, Any] = yaml.load(DATA.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     return data
 
 

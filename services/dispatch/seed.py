@@ -36,5 +36,6 @@ async def seed(session: AsyncSession, clock: Clock) -> None:
 
 
 def _load(name: str) -> Mapping[str, Any]:
-    loaded: Mapping[str, Any] = yaml.safe_load((DATA / name).read_text(encoding="utf-8"))
+    text = (DATA / name).read_text(encoding="utf-8")
+    loaded: Mapping[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
     return loaded
