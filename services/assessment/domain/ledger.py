@@ -78,13 +78,12 @@ def corrections(
     postings: list[Posting] = []
     for key in sorted(active.keys() | desired.keys()):
         entry, charge = active.get(key), desired.get(key)
-        wanted = None if charge is None else _posting(key, charge)
-        if entry is not None and wanted is not None and _same(entry.posting, wanted):
+        if entry is not None and charge is not None and _says(entry.posting, charge):
             continue
         if entry is not None:
             postings.append(_reversal(entry))
-        if wanted is not None:
-            postings.append(wanted)
+        if charge is not None:
+            postings.append(_posting(key, charge))
     return tuple(postings)
 
 
@@ -111,9 +110,18 @@ def _reversal(entry: Entry) -> Posting:
     )
 
 
-def _same(one: Posting, other: Posting) -> bool:
-    return (one.unit, one.amount_fen, one.month) == (other.unit, other.amount_fen, other.month)
+def _says(posting: Posting, charge: Charge) -> bool:
+    return (posting.unit, posting.amount_fen, posting.month) == (
+        charge.unit,
+        -charge.amount_fen,
+        charge.month,
+    )
 
 
 def _undoes(reversal: Posting, entry: Posting) -> bool:
-    return reversal.key == entry.key and _same(replace(reversal, amount_fen=-reversal.amount_fen), entry)
+    return (reversal.key, reversal.unit, -reversal.amount_fen, reversal.month) == (
+        entry.key,
+        entry.unit,
+        entry.amount_fen,
+        entry.month,
+    )
