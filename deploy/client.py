@@ -1,8 +1,10 @@
 """How commands talk to a running installation: its address, the credentials, errors as one clear line."""
 
 import os
+import ssl
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -40,6 +42,12 @@ def connect(url: str) -> "Client":
     """
     address = _address(url)
     return Client(address, _token(address))
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whom to trust; reading it takes longer than a request."""
+    return httpx.create_ssl_context()
 
 
 def _address(url: str) -> str:
@@ -86,7 +94,9 @@ class Client:
         self._answered = False
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         proxied = urlsplit(url).hostname not in _LOOPBACK
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT, trust_env=proxied)
+        self._http = httpx.Client(
+            base_url=url, headers=headers, timeout=_TIMEOUT, trust_env=proxied, verify=_certificates()
+        )
 
     def __enter__(self) -> Self:
         return self
