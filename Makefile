@@ -7,6 +7,8 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 UV := VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet
 PYTEST := $(BIN)/pytest $(ARGS)
 JOBS ?= 2
+# Compiled modules are kept: without them, starting takes longer than the unit tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Show the verbs
@@ -33,7 +35,7 @@ test: test-unit test-integration test-e2e ## Run all tests but the long fault ca
 
 .PHONY: test-unit
 test-unit: setup ## Run what needs no server (seconds)
-	$(PYTEST) $(wildcard tests/unit tests/contracts tests/conventions)
+	$(PYTEST) -n $(JOBS) --dist loadfile $(wildcard tests/unit tests/contracts tests/conventions)
 
 .PHONY: test-integration
 test-integration: setup ## Run what needs a real Kafka and PostgreSQL
@@ -46,6 +48,10 @@ test-e2e: setup ## Drive the pages in a real browser
 .PHONY: faults
 faults: setup ## Kill processes in the middle of work and audit what is left
 	$(PYTEST) tests/faults
+
+.PHONY: campaign
+campaign: ## Run the properties of the unit tests with many more examples (minutes)
+	HYPOTHESIS_PROFILE=campaign $(MAKE) test-unit ARGS="-m hypothesis $(ARGS)"
 
 .PHONY: bench
 bench: setup ## Measure against the limits of the parts; writes bench.json

@@ -1,5 +1,9 @@
 """What every test may use, and what the report says of the servers behind it."""
 
+import gc
+import os
+from collections.abc import Generator
+
 import pytest
 
 from tests.support import infrastructure
@@ -7,6 +11,7 @@ from tests.support.infrastructure import kafka, make_topic, postgres, topic_pref
 
 __all__ = ["kafka", "make_topic", "postgres", "topic_prefix"]
 
+EXAMPLES = {"quick": 30, "campaign": 1000}  # of a property, by Hypothesis profile
 SLOW = {"integration": "integration", "e2e": "e2e", "faults": "faults"}  # folder -> marker
 
 
@@ -16,9 +21,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin the run in the process that starts the workers."""
+    """Begin the run in the process that starts the workers; choose how many examples a property gets."""
     if not hasattr(config, "workerinput"):
         infrastructure.start_run()
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        _choose_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def _choose_profile(name: str) -> None:
+    from hypothesis import settings  # where tests run, and not where workers are only watched
+
+    for profile, examples in EXAMPLES.items():
+        settings.register_profile(profile, max_examples=examples, deadline=None)
+    settings.load_profile(name)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -36,6 +51,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which servers were used."""
     for line in infrastructure.used():
         terminalreporter.write_line(f"used {line}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage among what is imported: it is here to stay, and looking is a third of the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,11 +3,8 @@
 import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
-
-import yaml
 
 from deploy.auditor.charges import month_of
 from deploy.auditor.facts import DeadLetter, Delivery, Log, OutboxRow, Record, Snapshot
@@ -29,13 +26,11 @@ from deploy.auditor.rows import (
 )
 from deploy.auditor.run import judge
 from deploy.auditor.verdict import Finding
+from tests.support.shipped import raw_rule_book
 
 __all__ = ["RULE_BOOK", "World", "found", "identity", "sound_world"]
 
-ROOT = Path(__file__).resolve().parents[2]
-RULE_BOOK: dict[str, Any] = yaml.safe_load(
-    (ROOT / "services/assessment/data/rulebook-1.yaml").read_text(encoding="utf-8")
-)
+RULE_BOOK = raw_rule_book()
 NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
 OLD = 3600.0  # seconds: well settled
 PARTITIONS = 3

@@ -13,7 +13,6 @@ from uuid import UUID
 
 import asyncpg
 import sqlalchemy as sa
-import yaml
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from services.dispatch.domain.assignment import Action
@@ -34,6 +33,7 @@ from shared.database import Sessions, create_engine, create_sessions, run_unit
 from shared.ids import uuid7
 from shared.wire import Envelope, RawRecord, read_envelope
 from tests.support.infrastructure import PostgresServer
+from tests.support.shipped import raw_rule_book
 
 __all__ = [
     "Desk",
@@ -47,13 +47,12 @@ __all__ = [
 ]
 
 MIGRATIONS = Path(__file__).parents[2] / "services/dispatch/migrations"
-RULE_BOOK = Path(__file__).parents[2] / "services/assessment/data/rulebook-1.yaml"
 DAYS = timedelta(days=1)
 
 
 @cache
 def rule_book_state() -> RuleBookState:
-    body = yaml.safe_load(RULE_BOOK.read_text(encoding="utf-8"))
+    body = raw_rule_book()
     return RuleBookState(version=1, in_force_from=datetime.fromisoformat(body["in_force_from"]), body=body)
 
 

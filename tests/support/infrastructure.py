@@ -3,7 +3,7 @@
 Each comes from the address in the environment (`HUIYING_TEST_KAFKA`, `HUIYING_TEST_POSTGRES`, the latter of a
 role that may create databases), else from testcontainers where a Docker engine answers, else it is the
 embedded one. Nothing is skipped for lack of any of them, and the run says which it used. A server starts when
-the first test asks.
+the first test asks, and its client is imported only then: the unit lane needs none.
 """
 
 import asyncio
@@ -20,19 +20,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import psutil
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from deploy import topics
 from deploy.local.places import exclusive
-from shared.contracts.topics import TOPICS
-from tests.support.servers import docker_answers
+from tests.support.engine import docker_answers
 from tests.support.wait import eventually_sync
+
+if TYPE_CHECKING:
+    from aiokafka.admin import AIOKafkaAdminClient
 
 __all__ = ["PostgresServer", "kafka", "make_topic", "postgres", "start_run", "stop_run", "topic_prefix"]
 
@@ -150,6 +149,8 @@ class PostgresServer:
             self._execute(f"DROP DATABASE IF EXISTS {self._made.pop()} WITH (FORCE)")
 
     def _execute(self, statement: str) -> None:
+        import asyncpg
+
         async def run() -> None:
             connection = await asyncpg.connect(self.admin_url)
             try:
@@ -177,6 +178,7 @@ def kafka() -> str:
 @pytest.fixture
 def make_topic(kafka: str) -> Callable[..., str]:
     """Make a function that creates a topic no other test uses and returns its name."""
+    from aiokafka.admin import NewTopic
 
     def make(partitions: int = 1, **config: str) -> str:
         name = f"t-{uuid.uuid4().hex}"
@@ -194,6 +196,9 @@ def topic_prefix(kafka: str) -> Iterator[str]:
 
     It is what the services' setting KAFKA_PREFIX takes. The topics have fewer partitions than in production.
     """
+    from deploy import topics
+    from shared.contracts.topics import TOPICS
+
     prefix = f"t{uuid.uuid4().hex[:12]}."
     few = [replace(topic, partitions=min(PARTITIONS, topic.partitions)) for topic in TOPICS.values()]
     names = _await(topics.apply(kafka, prefix=prefix, topics=few))
@@ -201,7 +206,9 @@ def topic_prefix(kafka: str) -> Iterator[str]:
     _await(_admin(kafka, lambda admin: admin.delete_topics(names)))
 
 
-async def _admin(bootstrap: str, work: Callable[[AIOKafkaAdminClient], Coroutine[Any, Any, T]]) -> T:
+async def _admin(bootstrap: str, work: "Callable[[AIOKafkaAdminClient], Coroutine[Any, Any, T]]") -> T:
+    from aiokafka.admin import AIOKafkaAdminClient
+
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:

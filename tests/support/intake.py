@@ -11,7 +11,6 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import sqlalchemy as sa
-import yaml
 from joserfc.jwk import OKPKey
 
 from services.intake.app import create_app
@@ -26,6 +25,7 @@ from shared.database import create_engine, create_sessions, transaction
 from shared.edge import Edge
 from shared.state import state_entries
 from tests.support.infrastructure import PostgresServer
+from tests.support.shipped import raw_directory, raw_rule_book
 
 __all__ = ["Desk", "report", "rule_book", "serving", "units"]
 
@@ -35,15 +35,12 @@ NO_KAFKA = "127.0.0.1:9"
 
 def units() -> list[UnitState]:
     """The units of the shipped directory."""
-    directory = yaml.safe_load(
-        (SERVICES / "dispatch" / "data" / "directory.yaml").read_text(encoding="utf-8")
-    )
-    return [UnitState(**row, position=place) for place, row in enumerate(directory["units"])]
+    return [UnitState(**row, position=place) for place, row in enumerate(raw_directory()["units"])]
 
 
 def rule_book() -> RuleBookState:
     """The shipped rule book."""
-    body = yaml.safe_load((SERVICES / "assessment" / "data" / "rulebook-1.yaml").read_text(encoding="utf-8"))
+    body = raw_rule_book()
     return RuleBookState(version=body["version"], in_force_from=body["in_force_from"], body=body)
 
 

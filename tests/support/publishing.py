@@ -8,16 +8,15 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-import yaml
 from aiokafka import AIOKafkaProducer
 from joserfc.jwk import OKPKey
 
-from services.dispatch.app import HERE as DISPATCH
 from shared.auth import mint
 from shared.clock import SystemClock
 from shared.contracts.dispatch import PersonState, Role, SigningKeyState, UnitState
 from shared.contracts.envelope import Event, Origin, headers_of
 from shared.ids import uuid7
+from tests.support.shipped import raw_directory
 
 __all__ = ["Published", "Publisher", "SignIns", "publishing", "units"]
 
@@ -35,8 +34,7 @@ class Published:
 
 def units() -> list[UnitState]:
     """The nine units of the shipped directory."""
-    directory = yaml.safe_load((DISPATCH / "data" / "directory.yaml").read_text(encoding="utf-8"))
-    return [UnitState(**row, position=place) for place, row in enumerate(directory["units"])]
+    return [UnitState(**row, position=place) for place, row in enumerate(raw_directory()["units"])]
 
 
 @dataclass

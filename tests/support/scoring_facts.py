@@ -2,15 +2,13 @@
 
 from datetime import datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
-import yaml
-
 from services.assessment.domain.facts import Basis, ClockKind, Miss, OverdueWorkday
 from services.assessment.domain.rulebook import RuleBook, read_rule_book
+from tests.support.shipped import raw_rule_book
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 CLAUSES = {
@@ -20,7 +18,6 @@ CLAUSES = {
     ClockKind.ANSWER: "C-NO-REPLY",
 }
 
-_ROOT = Path(__file__).parents[2]
 _NAMESPACE = UUID(int=7)
 
 
@@ -32,14 +29,6 @@ def uid(name: str) -> UUID:
 def at(text: str) -> datetime:
     """Return a Shanghai wall time."""
     return datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=SHANGHAI)
-
-
-@cache
-def raw_rule_book() -> dict[str, Any]:
-    """Return the shipped rule book's plain values."""
-    path = _ROOT / "services/assessment/data/rulebook-1.yaml"
-    loaded: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return loaded
 
 
 @cache

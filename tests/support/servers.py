@@ -4,11 +4,9 @@ import asyncio
 import os
 import secrets
 import shutil
-import socket
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from docker.errors import DockerException
 
@@ -16,9 +14,10 @@ from deploy.local.kafka import Kafka, cluster_at, kafka_version, new_cluster_id
 from deploy.local.kafka_parts import kafka_parts
 from deploy.local.places import free_ports
 from deploy.local.postgres import ROOTS_PLACE, Postgres
+from tests.support.engine import docker_answers
 from tests.support.wait import eventually_sync
 
-__all__ = ["KAFKA_IMAGE", "POSTGRES_IMAGE", "Server", "docker_answers", "start"]
+__all__ = ["KAFKA_IMAGE", "POSTGRES_IMAGE", "Server", "start"]
 
 KAFKA_IMAGE = "apache/kafka:4.3.1"
 POSTGRES_IMAGE = "postgres:17"
@@ -34,22 +33,6 @@ class Server(ABC):
     @abstractmethod
     def stop(self) -> None:
         """End it and remove its data."""
-
-
-def docker_answers() -> bool:
-    """Whether a Docker engine can be asked for containers."""
-    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-    parts = urlsplit(host)
-    try:
-        if parts.scheme == "unix":
-            with socket.socket(socket.AF_UNIX) as probe:
-                probe.settimeout(2)
-                probe.connect(parts.path)
-        else:
-            socket.create_connection((parts.hostname or "localhost", parts.port or 2375), 2).close()
-    except OSError:
-        return False
-    return True
 
 
 def start(kind: str, folder: Path, *, durable: bool) -> Server:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.assessment.domain.facts import Case, ClockKind, Miss, OverdueWorkday
@@ -19,6 +19,7 @@ from services.assessment.domain.ledger import (
 from services.assessment.domain.repeats import chargeable, place
 from services.assessment.domain.rulebook import CaseCap, RuleBook
 from services.assessment.domain.scoring import desired_charges
+from tests.support.properties import heart
 from tests.support.scoring_facts import CLAUSES, SHANGHAI, at, miss, overdue, rule_book, uid
 
 Net = dict[tuple[UUID, str, str], tuple[str, str, int]]
@@ -67,21 +68,17 @@ class Incremental:
         own = [m for m in self.misses if m.case_id in scope]
         given = own + self._beside(own, after=False)
         desired = desired_charges(self.cases, given, self.days, {1: self.book}, scope)
-        active = {key: entry for key, entry in active_entries(self.ledger).items() if key.case_id in scope}
-        self.ledger += posted(corrections(active, desired), start=len(self.ledger))
-        assert (
-            corrections({k: e for k, e in active_entries(self.ledger).items() if k.case_id in scope}, desired)
-            == ()
-        )
+        entries = [entry for entry in self.ledger if entry.posting.key.case_id in scope]
+        new = posted(corrections(active_entries(entries), desired), start=len(self.ledger))
+        self.ledger += new
+        assert corrections(active_entries(entries + new), desired) == ()
 
     def _beside(self, misses: Iterable[Miss], *, after: bool) -> list[Miss]:
         """The chargeable miss of the same unit and clock right after, or right before, each."""
         found = []
+        counting = sorted(chargeable(self.cases, self.misses), key=place)
         for one in misses:
-            line = sorted(
-                (m for m in chargeable(self.cases, self.misses) if (m.unit, m.kind) == (one.unit, one.kind)),
-                key=place,
-            )
+            line = [m for m in counting if (m.unit, m.kind) == (one.unit, one.kind)]
             near = [m for m in line if (place(m) > place(one) if after else place(m) < place(one))]
             found += near[:1] if after else near[-1:]
         return found
@@ -186,7 +183,7 @@ def arrived(book: RuleBook, facts: Iterable[Fact]) -> Incremental:
     return scorer
 
 
-@settings(max_examples=150, deadline=None)
+@heart()
 @given(books, histories(), st.randoms(use_true_random=False))
 def test_any_order_of_arrival_gives_what_the_oracle_gives(
     book: RuleBook, facts: list[Fact], random: Random
@@ -200,7 +197,6 @@ def test_any_order_of_arrival_gives_what_the_oracle_gives(
     assert other.net() == expected
 
 
-@settings(max_examples=60, deadline=None)
 @given(books, histories())
 def test_replay_posts_nothing(book: RuleBook, facts: list[Fact]) -> None:
     scorer = arrived(book, facts)
@@ -211,7 +207,6 @@ def test_replay_posts_nothing(book: RuleBook, facts: list[Fact]) -> None:
     assert scorer.ledger == before
 
 
-@settings(max_examples=60, deadline=None)
 @given(books, histories())
 def test_case_owes_at_most_its_cap_and_no_line_is_a_gift(book: RuleBook, facts: list[Fact]) -> None:
     owed: dict[UUID, int] = {}
@@ -221,7 +216,6 @@ def test_case_owes_at_most_its_cap_and_no_line_is_a_gift(book: RuleBook, facts: 
     assert all(0 < fen <= book.case_cap.fen for fen in owed.values())
 
 
-@settings(max_examples=60, deadline=None)
 @given(books, histories())
 def test_further_fact_never_lowers_what_is_owed_in_all(book: RuleBook, facts: list[Fact]) -> None:
     """So completing or answering later never scores better."""

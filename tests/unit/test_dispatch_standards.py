@@ -3,14 +3,11 @@
 import json
 from copy import deepcopy
 from datetime import datetime, timedelta
-from functools import cache
 from itertools import product
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,33 +17,13 @@ from services.dispatch.domain.standards import (
     URGENCIES,
     Basis,
     ClockKind,
-    StandardBook,
     book_in_force,
     due_times,
 )
-from shared.worktime import CalendarData, WorkCalendar
+from tests.support.shipped import raw_rule_book, standards, work_calendar
 
-ROOT = Path(__file__).parents[2]
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 UNITS = ("catering", "billing", "beverage", "childcare", "water", "office", "property", "hotel", "repair")
-
-
-@cache
-def raw_book() -> dict[str, Any]:
-    path = ROOT / "services/assessment/data/rulebook-1.yaml"
-    loaded: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return loaded
-
-
-@cache
-def book() -> StandardBook:
-    return read_rule_book(raw_book())
-
-
-@cache
-def calendar() -> WorkCalendar:
-    raw = yaml.safe_load((ROOT / "services/dispatch/data/calendar.yaml").read_text(encoding="utf-8"))
-    return WorkCalendar.compile(CalendarData.parse(raw))
 
 
 def at(text: str) -> datetime:
@@ -54,10 +31,10 @@ def at(text: str) -> datetime:
 
 
 def dues(unit: str, category: str | None, urgency: str, registered: str) -> dict[str, tuple[str, str]]:
-    standard = book().standard_for(unit, category, urgency)
+    standard = standards().standard_for(unit, category, urgency)
     return {
         str(due.kind): (due.due_at.astimezone(SHANGHAI).strftime("%m-%d %H:%M"), due.standard)
-        for due in due_times(standard, at(registered), calendar())
+        for due in due_times(standard, at(registered), work_calendar())
     }
 
 
@@ -102,21 +79,21 @@ def test_message_without_category_is_accepted_in_one_and_answered_in_five_workda
 
 def test_question_is_answered_in_three_workdays_whatever_the_unit() -> None:
     for unit in UNITS:
-        asked = book().standard_for(unit, "general.consult", "P3")
+        asked = standards().standard_for(unit, "general.consult", "P3")
         assert asked.code == "T-CONSULT"
         assert asked.limits[ClockKind.ANSWER].minutes == 3 * 480
 
 
 def test_kind_given_outright_overrides_the_category_own() -> None:
-    assert book().standard_for("repair", "repair.lighting", "P3").code == "T-REPAIR-ORDINARY"
-    assert book().standard_for("repair", "repair.lighting", "P3", "suggestion").code == "T-SUGGESTION"
+    assert standards().standard_for("repair", "repair.lighting", "P3").code == "T-REPAIR-ORDINARY"
+    assert standards().standard_for("repair", "repair.lighting", "P3", "suggestion").code == "T-SUGGESTION"
 
 
 @pytest.mark.parametrize("unit", [*UNITS, "a-unit-founded-later"])
 def test_every_case_finds_an_accept_and_an_answer_clock(unit: str) -> None:
-    categories = (None, "unlisted", *book().categories)
+    categories = (None, "unlisted", *standards().categories)
     for category, kind, urgency in product(categories, (None, *KINDS), URGENCIES):
-        limits = book().standard_for(unit, category, urgency, kind).limits
+        limits = standards().standard_for(unit, category, urgency, kind).limits
         assert {ClockKind.ACCEPT, ClockKind.ANSWER} <= limits.keys()
         assert list(limits) == [kind for kind in ClockKind if kind in limits]
         answer = limits[ClockKind.ANSWER]
@@ -125,35 +102,35 @@ def test_every_case_finds_an_accept_and_an_answer_clock(unit: str) -> None:
 
 
 def test_every_unit_sets_its_own_standard() -> None:
-    own = {row.unit for row in book().rows if (row.category, row.kind, row.urgency) == ("*", "*", "*")}
+    own = {row.unit for row in standards().rows if (row.category, row.kind, row.urgency) == ("*", "*", "*")}
 
     assert own == {*UNITS, "*"}
 
 
 def test_categories_name_known_units_and_every_row_a_listed_category() -> None:
-    categories = book().categories
+    categories = standards().categories
 
     assert {category.unit for category in categories.values()} == {*UNITS, None}
-    assert {row.category for row in book().rows} - {"*"} <= categories.keys()
+    assert {row.category for row in standards().rows} - {"*"} <= categories.keys()
     for category in categories.values():
         assert category.code.split(".")[0] == (category.unit or "general")
 
 
 def test_every_figure_names_a_listed_source() -> None:
-    sources = raw_book()["sources"].keys()
-    limits = [c for row in raw_book()["time_standards"] for c in row["clocks"].values() if c]
+    sources = raw_rule_book()["sources"].keys()
+    limits = [c for row in raw_rule_book()["time_standards"] for c in row["clocks"].values() if c]
     for limit in limits:
         if "minutes" in limit:
             assert set(limit["source"].split()) & sources, limit
 
 
 def test_book_travels_as_json_unchanged() -> None:
-    assert read_rule_book(json.loads(json.dumps(raw_book()))) == book()
+    assert read_rule_book(json.loads(json.dumps(raw_rule_book()))) == standards()
 
 
 def test_case_keeps_the_book_in_force_when_it_was_registered() -> None:
-    changed = raw_book() | {"version": 2, "in_force_from": "2026-07-01T00:00:00+08:00"}
-    books = (read_rule_book(changed), book())
+    changed = raw_rule_book() | {"version": 2, "in_force_from": "2026-07-01T00:00:00+08:00"}
+    books = (read_rule_book(changed), standards())
 
     assert book_in_force(books, at("2026-06-30 23:59")).version == 1
     assert book_in_force(books, at("2026-07-01 00:00")).version == 2
@@ -162,7 +139,7 @@ def test_case_keeps_the_book_in_force_when_it_was_registered() -> None:
 
 
 def replaced(path: str, value: object) -> dict[str, Any]:
-    raw = deepcopy(raw_book())
+    raw = deepcopy(raw_rule_book())
     *steps, last = (int(step) if step.isdigit() else step for step in path.split("/"))
     target: Any = raw
     for step in steps:
@@ -204,7 +181,7 @@ def test_bad_book_names_the_path(path: str, value: object, message: str) -> None
 
 @given(
     st.sampled_from(UNITS),
-    st.sampled_from(sorted(book().categories)) | st.none(),
+    st.sampled_from(sorted(standards().categories)) | st.none(),
     st.sampled_from(URGENCIES),
     st.datetimes(datetime(2011, 1, 2), datetime(2027, 6, 1)),  # noqa: DTZ001
 )
@@ -212,8 +189,8 @@ def test_due_times_follow_registration_in_the_clock_own_time(
     unit: str, category: str | None, urgency: str, moment: datetime
 ) -> None:
     registered = moment.replace(tzinfo=SHANGHAI)
-    for due in due_times(book().standard_for(unit, category, urgency), registered, calendar()):
+    for due in due_times(standards().standard_for(unit, category, urgency), registered, work_calendar()):
         if due.basis is Basis.NATURAL:
             assert due.due_at - registered == timedelta(minutes=due.budget_minutes)
         else:
-            assert calendar().elapsed(registered, due.due_at) == due.budget_minutes
+            assert work_calendar().elapsed(registered, due.due_at) == due.budget_minutes

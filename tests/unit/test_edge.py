@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import OperationalError
@@ -23,7 +24,7 @@ class Report(BaseModel):
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
-    edge = Edge(app, service="test", metrics=Metrics(), on_unexpected=install(app, None), max_body=1000)
+    edge = Edge(app, service="test", metrics=Metrics(), answer_error=install(app, None), max_body=1000)
 
     @app.post("/api/reports")
     async def report(body: Report) -> dict[str, str]:
@@ -95,9 +96,11 @@ async def test_an_unknown_address_is_a_problem(client: httpx.AsyncClient) -> Non
 
 
 async def test_an_unexpected_error_tells_nothing_of_the_inside(client: httpx.AsyncClient) -> None:
-    problem = is_problem(await client.get("/api/broken"), 500)
+    with structlog.testing.capture_logs() as logged:
+        problem = is_problem(await client.get("/api/broken"), 500)
 
     assert "secret" not in json.dumps(problem)
+    assert [str(line["exc_info"]) for line in logged if "exc_info" in line] == ["secret detail"]
 
 
 async def test_a_database_that_is_away_is_a_503_saying_when_to_come_back(

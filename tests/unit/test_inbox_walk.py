@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from shared.contracts.envelope import Origin
 from shared.inbox import walk
 from shared.wire import Envelope, RawRecord
+from tests.support.properties import heart
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
 
@@ -37,6 +38,7 @@ def test_a_number_twice_in_one_batch_is_fresh_once() -> None:
     assert numbers(admission.duplicates) == [("a", 1)]
 
 
+@heart()
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 8)), max_size=40),
     st.lists(st.integers(1, 7), max_size=6),

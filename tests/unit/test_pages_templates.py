@@ -2,10 +2,13 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from httpx import Response
 from starlette.testclient import TestClient
 
 from deploy.assets.__main__ import icon_names
@@ -35,11 +38,17 @@ def client() -> TestClient:
     return TestClient(create_app())
 
 
+@pytest.fixture(scope="module")
+def page(client: TestClient) -> Callable[[str], Response]:
+    """The answer to a browser that asks for a path, got once."""
+    return cache(lambda path: client.get(path, headers={"accept": "text/html"}))
+
+
 @pytest.mark.parametrize("path", paths())
 def test_a_page_is_chinese_html_that_a_strict_content_policy_lets_through(
-    client: TestClient, path: str
+    page: Callable[[str], Response], path: str
 ) -> None:
-    answer = client.get(path, headers={"accept": "text/html"})
+    answer = page(path)
     tags = Tags(answer.text).found
 
     assert "default-src 'self'" in answer.headers["content-security-policy"]
@@ -57,8 +66,10 @@ def test_a_page_is_chinese_html_that_a_strict_content_policy_lets_through(
 
 
 @pytest.mark.parametrize("path", paths())
-def test_ids_are_unique_and_every_label_and_description_names_one(client: TestClient, path: str) -> None:
-    tags = Tags(client.get(path).text).found
+def test_ids_are_unique_and_every_label_and_description_names_one(
+    page: Callable[[str], Response], path: str
+) -> None:
+    tags = Tags(page(path).text).found
     ids = Counter(attributes["id"] for _, attributes in tags if "id" in attributes)
     assert not [name for name, times in ids.items() if times > 1]
     for _, attributes in tags:
@@ -66,8 +77,8 @@ def test_ids_are_unique_and_every_label_and_description_names_one(client: TestCl
             assert set((attributes.get(name) or "").split()) <= set(ids), (name, attributes)
 
 
-def test_each_sample_keeps_its_status(client: TestClient) -> None:
-    assert {sample.path: client.get(sample.path).status_code for sample in SAMPLES} == {
+def test_each_sample_keeps_its_status(page: Callable[[str], Response]) -> None:
+    assert {sample.path: page(sample.path).status_code for sample in SAMPLES} == {
         sample.path: sample.status for sample in SAMPLES
     }
 

@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,29 +16,18 @@ from shared.worktime import (
     HoursError,
     NaturalClock,
     OutsideCalendarError,
-    WorkCalendar,
 )
+from tests.support.properties import heart
+from tests.support.shipped import raw_calendar
+from tests.support.shipped import work_calendar as working
 
-ROOT = Path(__file__).parents[2]
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 DAY_RANGES = ((8 * 60, 12 * 60), (13 * 60 + 30, 17 * 60 + 30))
 
 
 @cache
-def raw_calendar() -> dict[str, object]:
-    text = (ROOT / "services/dispatch/data/calendar.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, object] = yaml.safe_load(text)
-    return loaded
-
-
-@cache
 def company() -> CalendarData:
     return CalendarData.parse(raw_calendar())
-
-
-@cache
-def working(hours: str | None = None) -> WorkCalendar:
-    return WorkCalendar.compile(company(), hours)
 
 
 def at(text: str) -> datetime:
@@ -264,17 +251,20 @@ starts = moments | near_holidays
 budgets = st.integers(0, 20_000)
 
 
+@heart()
 @given(near_holidays, st.integers(0, 6000))
 def test_elapsed_agrees_with_counting_each_minute(start: datetime, minutes: int) -> None:
     end = start + timedelta(minutes=minutes)
     assert working().elapsed(start, end) == oracle_minutes(start, end)
 
 
+@heart()
 @given(starts, budgets)
 def test_elapsed_to_the_due_time_is_the_budget(start: datetime, minutes: int) -> None:
     assert working().elapsed(start, working().add(start, minutes)) == minutes
 
 
+@heart()
 @given(starts, budgets)
 def test_due_time_never_lies_in_closed_time(start: datetime, minutes: int) -> None:
     due = working().add(start, minutes)
@@ -282,12 +272,14 @@ def test_due_time_never_lies_in_closed_time(start: datetime, minutes: int) -> No
     assert oracle_open(due) or oracle_open(due - timedelta(microseconds=1))
 
 
+@heart()
 @given(starts, budgets, budgets)
 def test_budgets_add_up(start: datetime, first: int, second: int) -> None:
     calendar = working()
     assert calendar.add(calendar.add(start, first), second) == calendar.add(start, first + second)
 
 
+@heart()
 @given(starts, starts, budgets, budgets)
 def test_later_start_or_larger_budget_is_never_due_earlier(
     one: datetime, other: datetime, small: int, large: int
@@ -298,6 +290,7 @@ def test_later_start_or_larger_budget_is_never_due_earlier(
     )
 
 
+@heart()
 @given(starts, st.integers(0, 400_000), st.integers(0, 400_000))
 def test_elapsed_never_shrinks(start: datetime, one: int, other: int) -> None:
     near, far = sorted((one, other))

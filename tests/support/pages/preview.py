@@ -21,7 +21,6 @@ from starlette.responses import HTMLResponse
 
 from shared.pages import Pages
 from shared.pages.errors import ERRORS
-from tests.support.browser import DESKTOP, PHONE, browser
 from tests.support.pages import assessment, dispatch, intake, notify
 from tests.support.pages.sample import LEADER, NOW, Sample, case_id
 
@@ -115,6 +114,8 @@ def running() -> Iterator[str]:
 
 
 def screenshots(folder: Path) -> None:
+    from tests.support.browser import DESKTOP, PHONE, browser
+
     folder.mkdir(parents=True, exist_ok=True)
     with running() as url, browser() as chromium:
         for size in (PHONE, DESKTOP):

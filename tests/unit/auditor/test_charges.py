@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.auditor.charges import expected_lines
@@ -11,6 +11,7 @@ from deploy.auditor.rows import Miss as AuditedMiss
 from deploy.auditor.rows import OverdueWorkday as AuditedWorkday
 from services.assessment.domain.facts import Case, ClockKind, Miss, OverdueWorkday
 from services.assessment.domain.scoring import desired_charges
+from tests.support.properties import heart
 from tests.support.scoring_facts import at, miss, overdue, raw_rule_book, rule_book, uid
 
 START = at("2019-01-28 08:00")
@@ -29,8 +30,8 @@ _misses = st.builds(
 _happened = st.lists(st.tuples(_misses, st.integers(0, 12)), max_size=24)
 
 
+@heart()
 @given(_happened, st.sets(st.sampled_from(NAMES)), st.sets(st.sampled_from(NAMES)))
-@settings(max_examples=300, deadline=None)
 def test_both_calculations_agree(happened: list[tuple[Miss, int]], fallen: set[str], taken: set[str]) -> None:
     misses = list({one.deadline_id: one for one, _ in happened}.values())
     late = {one.deadline_id: days for one, days in happened}

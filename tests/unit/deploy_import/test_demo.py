@@ -4,25 +4,18 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 import pytest
-import yaml
 
 from deploy import demo
 from services.dispatch.domain.routing import Words, read_routing, route
-from services.dispatch.domain.rulebook import read_rule_book
+from tests.support.shipped import raw_directory, raw_routing, standards
 
-ROOT = demo.DATA.parents[1]
 DEMO = demo.read_data()
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
-def load(path: str) -> object:
-    return yaml.safe_load((ROOT / "services" / path).read_text(encoding="utf-8"))
-
-
 def test_every_unit_has_reports_of_today() -> None:
-    book = read_rule_book(load("assessment/data/rulebook-1.yaml"))  # type: ignore[arg-type]
-    units = {one["code"]: one["name"] for one in load("dispatch/data/directory.yaml")["units"]}  # type: ignore[index]
-    table = read_routing(load("dispatch/data/routing.yaml"))  # type: ignore[arg-type]
+    units = {one["code"]: one["name"] for one in raw_directory()["units"]}
+    table = read_routing(raw_routing())
 
     routes = [
         route(
@@ -30,7 +23,7 @@ def test_every_unit_has_reports_of_today() -> None:
             None,
             None,
             table,
-            book.categories,
+            standards().categories,
             units,
             "office",
         )

@@ -19,6 +19,7 @@ from services.dispatch.domain.assignment import (
     take_step,
 )
 from services.dispatch.domain.standards import ClockKind
+from tests.support.properties import heart
 
 START = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
 ACCEPT, ARRIVE, COMPLETE, ANSWER = ClockKind
@@ -134,4 +135,4 @@ class AssignmentLife(RuleBasedStateMachine):
 
 
 TestAssignmentLife = AssignmentLife.TestCase
-TestAssignmentLife.settings = settings(max_examples=60, stateful_step_count=12, deadline=None)
+TestAssignmentLife.settings = settings(heart(), stateful_step_count=12)

@@ -2,13 +2,10 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,26 +13,11 @@ from services.dispatch.domain.answers import clean_text, misfit, text_problem
 from services.dispatch.domain.assignment import Action, State, take_step
 from services.dispatch.domain.cases import Case, Deadline, after_step, deadlines_of, with_next_clock
 from services.dispatch.domain.lateness import elapsed_minutes, further_workdays, further_workdays_cap
-from services.dispatch.domain.rulebook import read_rule_book
-from services.dispatch.domain.standards import Basis, ClockKind, StandardBook, due_times
-from shared.worktime import CalendarData, WorkCalendar
+from services.dispatch.domain.standards import Basis, ClockKind, due_times
+from tests.support.shipped import raw_rule_book, standards, work_calendar
 
-ROOT = Path(__file__).parents[3]
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 CASE_ID = UUID(int=7)
-
-
-@cache
-def calendar() -> WorkCalendar:
-    raw = yaml.safe_load((ROOT / "services/dispatch/data/calendar.yaml").read_text(encoding="utf-8"))
-    return WorkCalendar.compile(CalendarData.parse(raw))
-
-
-@cache
-def book() -> StandardBook:
-    return read_rule_book(
-        yaml.safe_load((ROOT / "services/assessment/data/rulebook-1.yaml").read_text("utf-8"))
-    )
 
 
 def at(text: str) -> datetime:
@@ -65,8 +47,8 @@ def case(origin: str = "live", category: str = "water.leak", registered: str = "
 
 
 def deadlines(of: Case) -> tuple[Deadline, ...]:
-    standard = book().standard_for(of.unit, of.category, of.urgency)
-    return deadlines_of(of, due_times(standard, of.registered_at, calendar()))
+    standard = standards().standard_for(of.unit, of.category, of.urgency)
+    return deadlines_of(of, due_times(standard, of.registered_at, work_calendar()))
 
 
 def completion() -> Deadline:
@@ -74,16 +56,14 @@ def completion() -> Deadline:
 
 
 def test_the_cap_is_what_the_rule_book_s_clause_leaves_for_further_workdays() -> None:
-    body = yaml.safe_load((ROOT / "services/assessment/data/rulebook-1.yaml").read_text(encoding="utf-8"))
-
-    assert further_workdays_cap(body) == 8
+    assert further_workdays_cap(raw_rule_book()) == 8
     assert further_workdays_cap({"clauses": []}) == 0
     assert further_workdays_cap({}) == 0
 
 
 def test_further_workdays_leave_out_weekend_and_national_holiday() -> None:
     """Due on Saturday 28 September 2019: Sunday was a make-up workday, 1 to 7 October were free."""
-    grown = list(further_workdays(completion(), at("2019-10-09 12:00"), 8, calendar()))
+    grown = list(further_workdays(completion(), at("2019-10-09 12:00"), 8, work_calendar()))
 
     ends = [one.due_at.astimezone(SHANGHAI).strftime("%m-%d %H:%M") for one in grown]
     assert ends == ["09-29 17:30", "09-30 17:30", "10-08 17:30", "10-09 17:30"]
@@ -94,9 +74,9 @@ def test_further_workdays_leave_out_weekend_and_national_holiday() -> None:
 
 def test_workdays_grow_on_from_the_last_one_and_stop_at_the_cap() -> None:
     until = at("2019-12-31 12:00")
-    at_once = list(further_workdays(completion(), until, 8, calendar()))
+    at_once = list(further_workdays(completion(), until, 8, work_calendar()))
     step_by_step = [completion()]
-    while grown := list(further_workdays(step_by_step[-1], step_by_step[-1].due_at, 8, calendar())):
+    while grown := list(further_workdays(step_by_step[-1], step_by_step[-1].due_at, 8, work_calendar())):
         step_by_step += grown
 
     assert step_by_step[1:] == at_once
@@ -106,28 +86,28 @@ def test_workdays_grow_on_from_the_last_one_and_stop_at_the_cap() -> None:
 def test_nothing_grows_while_the_completion_is_not_due_nor_beyond_the_calendar() -> None:
     late = replace(completion(), due_at=datetime(2027, 12, 31, 9, tzinfo=UTC))
 
-    assert list(further_workdays(completion(), at("2019-09-27 11:00"), 8, calendar())) == []
-    assert list(further_workdays(late, datetime(2027, 12, 31, 10, tzinfo=UTC), 8, calendar())) == []
+    assert list(further_workdays(completion(), at("2019-09-27 11:00"), 8, work_calendar())) == []
+    assert list(further_workdays(late, datetime(2027, 12, 31, 10, tzinfo=UTC), 8, work_calendar())) == []
 
 
 @given(st.integers(0, 20), st.datetimes(datetime(2011, 1, 3), datetime(2027, 6, 1)))  # noqa: DTZ001
 def test_every_further_workday_holds_480_working_minutes(days: int, moment: datetime) -> None:
     base = replace(completion(), due_at=moment.replace(tzinfo=UTC))
     until = base.due_at + timedelta(days=days)
-    grown = list(further_workdays(base, until, 8, calendar()))
+    grown = list(further_workdays(base, until, 8, work_calendar()))
 
     for number, one in enumerate(grown, start=1):
-        assert calendar().elapsed(base.due_at, one.due_at) == number * 480
+        assert work_calendar().elapsed(base.due_at, one.due_at) == number * 480
     over = [one for one in grown if one.due_at <= until]
-    assert len(over) == min(8, calendar().workdays_late(base.due_at, until))
+    assert len(over) == min(8, work_calendar().workdays_late(base.due_at, until))
     assert len(grown) - len(over) <= 1
 
 
 def test_a_clock_reads_minutes_of_its_own_basis() -> None:
     friday, monday = at("2019-09-20 17:00"), at("2019-09-23 09:00")
 
-    assert elapsed_minutes(Basis.NATURAL, friday, monday, calendar()) == 64 * 60
-    assert elapsed_minutes(Basis.WORKING, friday, monday, calendar()) == 90
+    assert elapsed_minutes(Basis.NATURAL, friday, monday, work_calendar()) == 64 * 60
+    assert elapsed_minutes(Basis.WORKING, friday, monday, work_calendar()) == 90
 
 
 def test_of_imported_history_only_the_answer_is_recorded_and_nothing_runs() -> None:

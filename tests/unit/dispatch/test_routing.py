@@ -1,39 +1,25 @@
 """Routing: category first, then keywords by weight; no match or a tie goes to the office; why is said."""
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.dispatch.domain.routing import Route, RoutingTable, Words, read_routing, route
-from services.dispatch.domain.rulebook import read_rule_book
-from services.dispatch.domain.standards import URGENCIES, StandardBook
-
-ROOT = Path(__file__).parents[3]
-
-
-def load(path: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((ROOT / "services" / path).read_text(encoding="utf-8"))
-    return loaded
-
-
-@cache
-def book() -> StandardBook:
-    return read_rule_book(load("assessment/data/rulebook-1.yaml"))
+from services.dispatch.domain.standards import URGENCIES
+from tests.support.shipped import raw_directory, raw_routing, standards
 
 
 @cache
 def table() -> RoutingTable:
-    return read_routing(load("dispatch/data/routing.yaml"))
+    return read_routing(raw_routing())
 
 
 @cache
 def units() -> dict[str, str]:
-    return {unit["code"]: unit["name"] for unit in load("dispatch/data/directory.yaml")["units"]}
+    return {unit["code"]: unit["name"] for unit in raw_directory()["units"]}
 
 
 def routed(
@@ -46,7 +32,7 @@ def routed(
     rules: RoutingTable | None = None,
 ) -> Route:
     words = Words(subject, text, location)
-    return route(words, category, urgency, rules or table(), book().categories, units(), "office")
+    return route(words, category, urgency, rules or table(), standards().categories, units(), "office")
 
 
 def test_a_category_decides_whatever_the_text_says() -> None:
@@ -161,7 +147,7 @@ def test_the_installed_rules_name_known_units_and_categories_of_the_same_unit() 
     assert {rule.unit for rule in table().rules if rule.unit} == set(units())
     for rule in table().rules:
         if rule.category is not None:
-            assert book().categories[rule.category].unit == rule.unit, rule.code
+            assert standards().categories[rule.category].unit == rule.unit, rule.code
 
 
 @pytest.mark.parametrize(
@@ -192,7 +178,7 @@ def test_a_bad_rule_names_its_path(change: dict[str, Any], message: str) -> None
 @given(
     st.text(max_size=300),
     st.text(max_size=60),
-    st.sampled_from([None, "unlisted", *sorted(book().categories)]),
+    st.sampled_from([None, "unlisted", *sorted(standards().categories)]),
     st.sampled_from([None, *URGENCIES]),
 )
 def test_whatever_is_said_there_is_a_unit_an_urgency_and_a_reason(
@@ -204,4 +190,4 @@ def test_whatever_is_said_there_is_a_unit_an_urgency_and_a_reason(
     assert chosen.urgency in URGENCIES
     assert chosen.reason
     assert chosen.unit == "office" or not chosen.fallback
-    assert book().standard_for(chosen.unit, chosen.category, chosen.urgency).limits
+    assert standards().standard_for(chosen.unit, chosen.category, chosen.urgency).limits

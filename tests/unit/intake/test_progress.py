@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.intake.domain.progress import TRANSITIONS, Progress, State, advance, timeline
+from tests.support.properties import heart
 
 README = Path(__file__).parents[3] / "services" / "intake" / "README.md"
 START = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
@@ -30,6 +31,7 @@ def test_transitions_lead_forward_and_answered_is_the_end() -> None:
     assert TRANSITIONS[State.ACCEPTED] == {State.ARRIVED, State.COMPLETED, State.ANSWERED}
 
 
+@heart()
 @given(st.lists(st.sampled_from(ORDER)))
 def test_no_sequence_of_events_goes_back(events: list[State]) -> None:
     state = State.REGISTERED

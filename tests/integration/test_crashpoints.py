@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = "from shared.crashpoints import crash_point as c; c('one'); c('two'); c('two'); print('alive')"
 
 
