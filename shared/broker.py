@@ -89,7 +89,7 @@ class Inlet:
             return
         try:
             await run_unit(
-                self._sessions, lambda session: take(session, self._subscriptions, (), follow=keys)
+                self._sessions, lambda session: take(session, self._subscriptions, (), follow=set(keys))
             )
         except Exception as error:  # noqa: BLE001 - any error takes the batch apart
             if is_passing_failure(error):

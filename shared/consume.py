@@ -6,6 +6,7 @@ brings both.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +18,14 @@ from shared.contracts.registry import EVENT_TYPES
 from shared.contracts.topics import TopicKind, kind_of
 from shared.wire import Envelope, decode, received
 
-__all__ = ["Apply", "Subscription", "Unmet", "state_subscription", "take"]
+__all__ = ["Apply", "Subscription", "state_subscription", "take"]
 
-Apply = Callable[[AsyncSession, Sequence[Received[Any]]], Awaitable[None]]
-"""Applies events (per key in order) to tables and outbox. Raises Poison for an impossible one."""
+Apply = Callable[[AsyncSession, Sequence[Received[Any]]], Awaitable[Collection[str] | None]]
+"""Applies events (per key in order) to tables and outbox. Raises Poison for an impossible one.
 
-Unmet = Callable[[AsyncSession, Sequence[Received[Any]]], Awaitable[Collection[str]]]
-"""Answers the keys whose prerequisite is not here yet; their events wait."""
+Of an event topic it returns the keys whose prerequisite is not here yet, whose events it has left alone: they
+wait.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,6 @@ class Subscription:
     topic: str
     handles: frozenset[type[Event]]
     apply: Apply
-    unmet: Unmet | None = None
 
     @property
     def kind(self) -> TopicKind:
@@ -52,50 +53,56 @@ async def take(
     subscriptions: Sequence[Subscription],
     envelopes: Sequence[Envelope],
     *,
-    follow: Collection[str] = (),
+    follow: AbstractSet[str] = frozenset(),
 ) -> None:
     """Apply envelopes and what waits under the keys in `follow`; keep what must wait.
 
     Poison if a record whose turn has come cannot be processed.
     """
+    topics = {one.topic for one in subscriptions}
+    locked = inbox.Locked()
+    await locked.lock(session, _reached(one for one in envelopes if one.topic in topics))
+    pending: Sequence[Envelope] = ()
+    if awaited := locked.awaited.union(follow - {one.key for one in envelopes}).intersection(follow):
+        pending = await inbox.load_pending(session, awaited)
+        await locked.lock(session, _reached(one for one in pending if one.topic in topics))
     by_topic: dict[str, list[Envelope]] = {}
-    for envelope in (*envelopes, *await inbox.load_pending(session, follow)):
+    for envelope in (*envelopes, *pending):
         by_topic.setdefault(envelope.topic, []).append(envelope)
+    reached: dict[inbox.Place, int] = {}
     for subscription in subscriptions:
         items = by_topic.get(subscription.topic)
         if items is None:
             continue
-        if subscription.kind is TopicKind.EVENT:
-            await _take_events(session, subscription, items)
-        else:
-            await _take_latest(session, subscription, items)
+        take_all = _take_events if subscription.kind is TopicKind.EVENT else _take_latest
+        applied = await take_all(session, subscription, items, locked.of_topic(subscription.topic))
+        reached |= _reached(applied)
+    await locked.advance(session, reached)
 
 
-async def _take_events(session: AsyncSession, subscription: Subscription, items: Sequence[Envelope]) -> None:
-    locked = await inbox.lock(session, subscription.topic, _reached(items))
-    admission = inbox.walk(items, locked.last)
+async def _take_events(
+    session: AsyncSession, subscription: Subscription, items: Sequence[Envelope], last: Mapping[str, int]
+) -> Sequence[Envelope]:
+    admission = inbox.walk(items, last)
     events = [(one, _open(subscription, one)) for one in admission.fresh]
-    held: Collection[str] = ()
-    if subscription.unmet is not None and events:
-        held = await subscription.unmet(session, [event for _, event in events])
-    taken = [(one, event) for one, event in events if one.key not in held]
-    await _apply(session, subscription, [event for _, event in taken])
-    await inbox.advance(session, subscription.topic, locked, _reached(one for one, _ in taken))
+    held = await _apply(session, subscription, [event for _, event in events])
+    taken = [one for one, _ in events if one.key not in held]
     waiting = [*admission.waiting, *(one for one, _ in events if one.key in held)]
     await inbox.pend(session, [one for one in waiting if not one.pending])
-    done = [*(one for one, _ in taken), *admission.duplicates]
-    await inbox.unpend(session, _no_longer_waiting(done, waiting))
+    await inbox.unpend(session, _no_longer_waiting([*taken, *admission.duplicates], waiting))
+    return taken
 
 
-async def _take_latest(session: AsyncSession, subscription: Subscription, items: Sequence[Envelope]) -> None:
-    locked = await inbox.lock(session, subscription.topic, _reached(items))
+async def _take_latest(
+    session: AsyncSession, subscription: Subscription, items: Sequence[Envelope], last: Mapping[str, int]
+) -> Sequence[Envelope]:
     newest: dict[str, Envelope] = {}
     for one in items:
-        if one.seq > locked.last[one.key] and (one.key not in newest or one.seq > newest[one.key].seq):
+        if one.seq > last[one.key] and (one.key not in newest or one.seq > newest[one.key].seq):
             newest[one.key] = one
     await _apply(session, subscription, [_open(subscription, one) for one in newest.values()])
-    await inbox.advance(session, subscription.topic, locked, _reached(newest.values()))
     await inbox.unpend(session, [one for one in items if one.pending])
+    return tuple(newest.values())
 
 
 def _open(subscription: Subscription, envelope: Envelope) -> Received[Any]:
@@ -105,16 +112,19 @@ def _open(subscription: Subscription, envelope: Envelope) -> Received[Any]:
     return decode(envelope, kind)
 
 
-async def _apply(session: AsyncSession, subscription: Subscription, events: Sequence[Received[Any]]) -> None:
+async def _apply(
+    session: AsyncSession, subscription: Subscription, events: Sequence[Received[Any]]
+) -> Collection[str]:
+    """Apply what the service uses; return the keys whose events must wait."""
     used = [event for event in events if event.data is not None]
-    if used:
-        await subscription.apply(session, used)
+    return (await subscription.apply(session, used) if used else None) or ()
 
 
-def _reached(envelopes: Iterable[Envelope]) -> Mapping[str, int]:
-    reached: dict[str, int] = {}
+def _reached(envelopes: Iterable[Envelope]) -> dict[inbox.Place, int]:
+    reached: dict[inbox.Place, int] = {}
     for one in envelopes:
-        reached[one.key] = max(one.seq, reached.get(one.key, 0))
+        place = one.topic, one.key
+        reached[place] = max(one.seq, reached.get(place, 0))
     return reached
 
 

@@ -9,7 +9,7 @@ and state topics the highest number wins. The number advances also on types that
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
@@ -22,10 +22,8 @@ from shared.wire import Envelope, RawRecord, Unreadable, read_envelope
 __all__ = [
     "Admission",
     "Locked",
-    "advance",
     "inbox",
     "load_pending",
-    "lock",
     "pend",
     "pending_events",
     "unpend",
@@ -59,15 +57,21 @@ pending_events = sa.Table(
 )
 
 _LOCK = """
-    INSERT INTO inbox (topic, key, last_seq)
-    SELECT $1::text, key, reached FROM unnest($2::text[], $3::bigint[]) AS given (key, reached) ORDER BY key
-    ON CONFLICT (topic, key) DO UPDATE SET last_seq = inbox.last_seq
-    RETURNING key, last_seq, xmax = 0 AS new
+    WITH locked AS (
+        INSERT INTO inbox (topic, key, last_seq)
+        SELECT topic, key, reached
+        FROM unnest($1::text[], $2::text[], $3::bigint[]) AS given (topic, key, reached)
+        ORDER BY topic, key
+        ON CONFLICT (topic, key) DO UPDATE SET last_seq = inbox.last_seq
+        RETURNING topic, key, last_seq, xmax = 0 AS new
+    )
+    SELECT topic, key, last_seq, new, EXISTS (SELECT FROM pending_events AS p WHERE p.key = locked.key)
+    FROM locked
 """
 _ADVANCE = """
     UPDATE inbox SET last_seq = given.seq
-    FROM unnest($2::text[], $3::bigint[]) AS given (key, seq)
-    WHERE inbox.topic = $1::text AND inbox.key = given.key
+    FROM unnest($1::text[], $2::text[], $3::bigint[]) AS given (topic, key, seq)
+    WHERE inbox.topic = given.topic AND inbox.key = given.key
 """
 _UNPEND = """
     DELETE FROM pending_events AS kept
@@ -80,6 +84,10 @@ _LOAD_PENDING = """
     SELECT topic, key, kafka_partition, kafka_offset, headers::text, body, discarded FROM pending_events
     WHERE key = ANY($1::text[]) ORDER BY topic, key, seq
 """
+
+
+Place = tuple[str, str]
+"""A topic and a key of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,37 +125,45 @@ def walk(envelopes: Iterable[Envelope], last: Mapping[str, int]) -> Admission:
     return Admission(tuple(fresh), tuple(waiting), tuple(duplicates))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Locked:
-    """Inbox rows of one topic, locked by this transaction: the last applied number of each key.
+    """Inbox rows locked by this transaction, by topic and key: the last number applied before it.
 
-    `stored` is what the rows hold now: for a key that is new, what it is expected to reach.
+    `awaited` are the keys under which something waits, on any topic.
     """
 
-    last: Mapping[str, int]
-    stored: Mapping[str, int]
+    last: dict[Place, int] = field(default_factory=dict)
+    awaited: set[str] = field(default_factory=set)
+    _stored: dict[Place, int] = field(default_factory=dict)
 
+    def of_topic(self, topic: str) -> dict[str, int]:
+        """The last applied numbers of one topic's keys."""
+        return {key: last for (each, key), last in self.last.items() if each == topic}
 
-async def lock(session: AsyncSession, topic: str, expected: Mapping[str, int]) -> Locked:
-    """Lock the inbox rows of the keys of `expected`, in key order.
+    async def lock(self, session: AsyncSession, expected: Mapping[Place, int]) -> None:
+        """Lock the rows of `expected` that are not locked yet, in the order of topic and key.
 
-    A row that is missing is made with the number its key is expected to reach in this transaction, so that
-    most keys are written once; `advance` puts right what came otherwise.
-    """
-    keys = sorted(expected)
-    rows = await fetch(session, _LOCK, topic, keys, [expected[key] for key in keys])
-    return Locked(
-        last={key: 0 if new else last for key, last, new in rows},
-        stored={key: last for key, last, _ in rows},
-    )
+        A row that is missing is made with the number its key is expected to reach in this transaction, so
+        that most keys are written once; `advance` puts right what came otherwise.
+        """
+        places = sorted(expected.keys() - self.last.keys())
+        if not places:
+            return
+        topics, keys = zip(*places, strict=True)
+        numbers = [expected[place] for place in places]
+        for topic, key, last, new, awaited in await fetch(session, _LOCK, topics, keys, numbers):
+            self.last[topic, key] = 0 if new else last
+            self._stored[topic, key] = last
+            if awaited:
+                self.awaited.add(key)
 
-
-async def advance(session: AsyncSession, topic: str, locked: Locked, reached: Mapping[str, int]) -> None:
-    """Have the rows hold the number each key reached, or its last one where it reached none."""
-    now = {key: max(last, reached.get(key, 0)) for key, last in locked.last.items()}
-    changed = {key: number for key, number in now.items() if number != locked.stored[key]}
-    if changed:
-        await fetch(session, _ADVANCE, topic, list(changed), list(changed.values()))
+    async def advance(self, session: AsyncSession, reached: Mapping[Place, int]) -> None:
+        """Have every row hold the number its key reached, or its last one where it reached none."""
+        now = {place: max(last, reached.get(place, 0)) for place, last in self.last.items()}
+        changed = [place for place, number in now.items() if number != self._stored[place]]
+        if changed:
+            topics, keys = zip(*changed, strict=True)
+            await fetch(session, _ADVANCE, topics, keys, [now[place] for place in changed])
 
 
 async def pend(session: AsyncSession, envelopes: Sequence[Envelope]) -> None:

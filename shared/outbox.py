@@ -20,9 +20,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.contracts.envelope import Event, Origin, headers_of
 from shared.database import delivery_metadata
 from shared.ids import uuid7
-from shared.rows import insert_rows
+from shared.rows import Insertion, insert_all
 
-__all__ = ["CHANNEL", "KEEP_PUBLISHED", "Outgoing", "add", "add_all", "add_raw", "outbox", "prune", "row_of"]
+__all__ = [
+    "CHANNEL",
+    "KEEP_PUBLISHED",
+    "Outgoing",
+    "add",
+    "add_all",
+    "add_raw",
+    "insertion_of",
+    "outbox",
+    "prune",
+    "row_of",
+]
 
 CHANNEL = "outbox"
 KEEP_PUBLISHED = timedelta(days=30)
@@ -45,6 +56,8 @@ outbox = sa.Table(
     sa.Index("ix_outbox_unpublished", "id", postgresql_where=sa.text("published_at IS NULL")),
     sa.Index("ix_outbox_published_at", "published_at", postgresql_where=sa.text("published_at IS NOT NULL")),
 )
+
+_WRITTEN = ("event_id", "topic", "key", "seq", "type", "headers", "body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +108,18 @@ async def add(session: AsyncSession, outgoing: Outgoing) -> UUID:
 async def add_all(session: AsyncSession, outgoing: Sequence[Outgoing]) -> list[UUID]:
     """Write events, in this order, in one statement of the caller's transaction; returns their ids."""
     rows = [row_of(one) for one in outgoing]
-    await insert_rows(session, outbox, rows)
+    await insert_all(session, Insertion(outbox, _WRITTEN, rows))
     return [row["event_id"] for row in rows]
+
+
+def insertion_of(outgoing: Sequence[Outgoing]) -> Insertion:
+    """Events as rows to be inserted, in this order, together with what made them true."""
+    return Insertion(outbox, _WRITTEN, [row_of(one) for one in outgoing])
 
 
 async def add_raw(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Write rows whose bytes are already final (copies of dead letters)."""
-    await insert_rows(session, outbox, rows)
+    await insert_all(session, Insertion(outbox, _WRITTEN, rows))
 
 
 async def prune(session: AsyncSession, *, limit: int = 10_000) -> int:

@@ -89,6 +89,8 @@ class Relay:
         try:
             async with asyncio.timeout(_SEND_SECONDS):
                 await producer.start()
+            # A crash of the database may lose the last marks: their rows are sent again, as after any crash.
+            await term.connection.execute("SET synchronous_commit = off")
             await term.connection.add_listener(CHANNEL, self._on_notify)
             self.leading = True
             _log.info("relay_leading", epoch=term.epoch)

@@ -6,7 +6,7 @@ which every element is looked at on its way; and the statement is the same for o
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -15,49 +15,45 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import fetch
 
-__all__ = ["Rows", "given_rows", "insert_rows", "insertion", "packed", "update_rows"]
+__all__ = ["Insertion", "Rows", "insert_all", "insertion", "packed", "update_rows"]
 
 Rows = Sequence[Any]
 """Mappings or dataclasses; what they hold beyond the columns that are written is left out."""
+
+
+class Insertion(NamedTuple):
+    """Rows to be inserted into the columns `names` of a table."""
+
+    table: sa.Table
+    names: tuple[str, ...]
+    rows: Rows
+
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 _encode: Callable[[Any], bytes] = msgspec.json.Encoder(enc_hook=str).encode
 
 
 def packed(rows: Rows) -> str:
-    """The rows as `given_rows` reads them."""
+    """The rows as one parameter of `insertion`."""
     return _encode(rows).decode()
 
 
 @cache
-def given_rows(table: sa.Table, names: tuple[str, ...]) -> str:
-    """A FROM item `given`: the columns `names` of the packed rows in `$1`, and `place`, their order from 1.
-
-    A column of bytes is still in base64: see `insertion`.
-    """
-    columns = ", ".join(f'"{name}" {_travels_as(table.c[name])}' for name in names)
-    return (
-        f"ROWS FROM (json_to_recordset(CAST($1::text AS json)) AS ({columns})) "
-        f"WITH ORDINALITY AS given ({_listed(names)}, place)"
-    )
-
-
-@cache
-def insertion(table: sa.Table, names: tuple[str, ...], order: str = "place") -> str:
-    """An INSERT of packed rows, in their order unless `order` names another."""
+def insertion(table: sa.Table, names: tuple[str, ...]) -> str:
+    """An INSERT of the packed rows in `$1`, in their order."""
     values = ", ".join(_value(table.c[name]) for name in names)
     return (
         f'INSERT INTO "{table.name}" ({_listed(names)}) '  # noqa: S608 - names of our own tables
-        f"SELECT {values} FROM {given_rows(table, names)} ORDER BY {order}"
+        f"SELECT {values} FROM {_given(table, names)} ORDER BY place"
     )
 
 
-async def insert_rows(
-    session: AsyncSession, table: sa.Table, rows: Rows, names: tuple[str, ...] | None = None
-) -> None:
-    """Insert `rows` in their order in one statement; `names` are the columns, else the keys of the first."""
-    if rows:
-        await fetch(session, insertion(table, names or tuple(rows[0])), packed(rows))
+async def insert_all(session: AsyncSession, *insertions: Insertion) -> None:
+    """Insert the rows of several tables in one statement, those of each in their order."""
+    filled = [one for one in insertions if one.rows]
+    if filled:
+        statement = _insertions(tuple((one.table, one.names) for one in filled))
+        await fetch(session, statement, *(packed(one.rows) for one in filled))
 
 
 async def update_rows(
@@ -73,12 +69,34 @@ async def update_rows(
 
 
 @cache
+def _insertions(parts: tuple[tuple[sa.Table, tuple[str, ...]], ...]) -> str:
+    first, *others = (
+        insertion(table, names).replace("$1", f"${number}") for number, (table, names) in enumerate(parts, 1)
+    )
+    named = ", ".join(f"part{number} AS ({one})" for number, one in enumerate(others))
+    return f"WITH {named} {first}" if others else first
+
+
+@cache
 def _update(table: sa.Table, keys: tuple[str, ...], names: tuple[str, ...]) -> str:
     changes = ", ".join(f'"{name}" = {_value(table.c[name])}' for name in names if name not in keys)
     same = " AND ".join(f'"{table.name}"."{key}" = given."{key}"' for key in keys)
     return (
         f'UPDATE "{table.name}" SET {changes} '  # noqa: S608 - names of our own tables
-        f"FROM {given_rows(table, tuple(dict.fromkeys((*keys, *names))))} WHERE {same}"
+        f"FROM {_given(table, tuple(dict.fromkeys((*keys, *names))))} WHERE {same}"
+    )
+
+
+@cache
+def _given(table: sa.Table, names: tuple[str, ...]) -> str:
+    """A FROM item `given`: the columns `names` of the packed rows in `$1`, and `place`, their order from 1.
+
+    A column of bytes is still in base64: see `_value`.
+    """
+    columns = ", ".join(f'"{name}" {_travels_as(table.c[name])}' for name in names)
+    return (
+        f"ROWS FROM (json_to_recordset(CAST($1::text AS json)) AS ({columns})) "
+        f"WITH ORDINALITY AS given ({_listed(names)}, place)"
     )
 
 

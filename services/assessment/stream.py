@@ -3,7 +3,7 @@
 from functools import partial
 
 from services.assessment.usecases.books import Books
-from services.assessment.usecases.follow import FOLLOWED, add_cases, apply_assignment_events, find_unmet
+from services.assessment.usecases.follow import FOLLOWED, add_cases, apply_assignment_events
 from shared.clock import Clock
 from shared.consume import Subscription
 from shared.contracts.intake import ComplaintRegistered
@@ -21,6 +21,5 @@ def build_router(clock: Clock, books: Books) -> tuple[Subscription, ...]:
             "assignment.events",
             FOLLOWED,
             partial(apply_assignment_events, books=books, clock=clock),
-            unmet=find_unmet,
         ),
     )

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from services.dispatch.usecases.assign import assign, keep_contents, without_content
+from services.dispatch.usecases.assign import assign, keep_contents
 from services.dispatch.usecases.reference import Knowledge
 from shared.clock import Clock
 from shared.consume import Subscription
@@ -19,6 +19,5 @@ def build_router(clock: Clock, knowledge: Knowledge) -> tuple[Subscription, ...]
             "complaint.events",
             frozenset({ComplaintRegistered}),
             partial(assign, knowledge=knowledge, clock=clock),
-            unmet=without_content,
         ),
     )

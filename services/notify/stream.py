@@ -1,6 +1,6 @@
 """Which event type calls which use case, in the order they must be taken."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,8 +18,8 @@ __all__ = ["build_router"]
 def build_router(clock: Clock) -> tuple[Subscription, ...]:
     """Return notify's subscriptions: a complaint's number before what happened to it."""
 
-    async def on_assignment(session: AsyncSession, events: Sequence[Received[Any]]) -> None:
-        await alerts.raise_alerts(session, events, clock)
+    async def on_assignment(session: AsyncSession, events: Sequence[Received[Any]]) -> Collection[str]:
+        return await alerts.raise_alerts(session, events, clock)
 
     return (
         Subscription("complaint.events", frozenset({ComplaintRegistered}), alerts.record_complaints),
@@ -27,6 +27,5 @@ def build_router(clock: Clock) -> tuple[Subscription, ...]:
             "assignment.events",
             frozenset({Assigned, DeadlineMissed, AssignmentAnswered}),
             on_assignment,
-            unmet=alerts.unknown_complaints,
         ),
     )

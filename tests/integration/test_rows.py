@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import create_engine, create_sessions
-from shared.rows import insert_rows, update_rows
+from shared.rows import Insertion, insert_all, update_rows
 from tests.support.infrastructure import PostgresServer
 
 things = sa.Table(
@@ -37,21 +37,28 @@ def thing(number: int, **more: Any) -> dict[str, Any]:
     return {"id": UUID(int=number), "name": f"第{number}件", "body": [number], "raw": b"\x00"} | more
 
 
+NAMES = ("id", "name", "body", "raw")
+
+
+def insertion(*rows: dict[str, Any]) -> Insertion:
+    return Insertion(things, NAMES, rows)
+
+
 async def kept(session: AsyncSession) -> list[dict[str, Any]]:
     rows = await session.execute(sa.select(things).order_by(things.c.n))
-    return [{name: row[name] for name in ("id", "name", "body", "raw")} for row in rows.mappings()]
+    return [{name: row[name] for name in NAMES} for row in rows.mappings()]
 
 
 async def test_rows_are_inserted_in_their_order_with_every_kind_of_value(session: AsyncSession) -> None:
     rows = [thing(3), thing(1, body={"unit": "水"}, raw=None), thing(2, name=None, body=None)]
 
-    await insert_rows(session, things, rows)
+    await insert_all(session, insertion(*rows))
 
     assert await kept(session) == rows
 
 
 async def test_rows_are_updated_by_their_key(session: AsyncSession) -> None:
-    await insert_rows(session, things, [thing(1), thing(2), thing(3)])
+    await insert_all(session, insertion(thing(1), thing(2), thing(3)))
 
     await update_rows(
         session, things, ("id",), [{"id": UUID(int=3), "name": "三"}, {"id": UUID(int=1), "name": None}]
@@ -60,8 +67,14 @@ async def test_rows_are_updated_by_their_key(session: AsyncSession) -> None:
     assert [row["name"] for row in await kept(session)] == [None, "第2件", "三"]
 
 
+async def test_rows_of_several_tables_go_in_one_statement(session: AsyncSession) -> None:
+    await insert_all(session, insertion(thing(1), thing(2)), insertion(), insertion(thing(3, raw=None)))
+
+    assert {row["id"].int for row in await kept(session)} == {1, 2, 3}
+
+
 async def test_no_rows_are_no_statement(session: AsyncSession) -> None:
-    await insert_rows(session, things, [])
+    await insert_all(session, insertion(), insertion())
     await update_rows(session, things, ("id",), [])
 
     assert await kept(session) == []

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy import topics
 from shared.broker import Inlet, create_broker, declare_subscriber
-from shared.consume import Subscription
+from shared.consume import Apply, Subscription
 from shared.contracts.dispatch import AnswerContent, AssignmentAccepted, AssignmentAnswered
 from shared.contracts.envelope import Event, Origin, Received, headers_of
 from shared.contracts.intake import Channel, ComplaintContent, ComplaintRegistered
@@ -162,29 +162,29 @@ async def toy(
             [{"topic": one.topic, "key": one.key, "seq": one.seq} for one in events],
         )
 
-    def lacking(topic: str) -> Callable[[AsyncSession, Sequence[Received[Any]]], Any]:
-        async def unmet(session: AsyncSession, events: Sequence[Received[Any]]) -> Collection[str]:
+    def after(topic: str) -> Apply:
+        async def apply_the_rest(session: AsyncSession, events: Sequence[Received[Any]]) -> Collection[str]:
             keys = {event.key for event in events}
-            found = await session.execute(
+            rows = await session.execute(
                 sa.text("SELECT DISTINCT key FROM effects WHERE topic = :topic AND key = ANY(:keys)"),
                 {"topic": topic, "keys": list(keys)},
             )
-            return keys - {key for (key,) in found}
+            unmet = keys - {key for (key,) in rows}
+            if met := [event for event in events if event.key not in unmet]:
+                await apply(session, met)
+            return unmet
 
-        return unmet
+        return apply_the_rest
 
     engine = create_engine(dsn, pool_size=5)
     subscriptions = [
         Subscription("complaint.content", frozenset({ComplaintContent}), apply),
-        Subscription(
-            "complaint.events", frozenset({ComplaintRegistered}), apply, unmet=lacking("complaint.content")
-        ),
+        Subscription("complaint.events", frozenset({ComplaintRegistered}), after("complaint.content")),
         Subscription("answer.content", frozenset({AnswerContent}), apply),
         Subscription(
             "assignment.events",
             frozenset({AssignmentAccepted, AssignmentAnswered}),
-            apply,
-            unmet=lacking("complaint.events"),
+            after("complaint.events"),
         ),
     ]
     sessions = create_sessions(engine)

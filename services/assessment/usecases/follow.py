@@ -25,7 +25,7 @@ from shared.contracts.dispatch import (
 from shared.contracts.envelope import Event, Received
 from shared.contracts.intake import ComplaintRegistered
 
-__all__ = ["FOLLOWED", "add_cases", "apply_assignment_events", "find_unmet"]
+__all__ = ["FOLLOWED", "add_cases", "apply_assignment_events"]
 
 FOLLOWED: frozenset[type[Event]] = frozenset(
     {
@@ -57,22 +57,20 @@ async def add_cases(session: AsyncSession, events: Sequence[Received[ComplaintRe
     )
 
 
-async def find_unmet(session: AsyncSession, events: Sequence[Received[Any]]) -> Collection[str]:
-    """Keys whose complaint is not registered here yet."""
-    named = {one.data.complaint_id for one in events if one.data is not None}
-    return {str(missing) for missing in named - await store.find_known(session, named)}
-
-
 async def apply_assignment_events(
     session: AsyncSession, events: Sequence[Received[Any]], *, books: Books, clock: Clock
-) -> None:
+) -> Collection[str]:
     """Keep what was reported of each case and score the cases that it touches.
+
+    Returns the keys of complaints that are not registered here yet: their events wait.
 
     Locks go one way, so that batches never wait in a ring: inbox rows, then units, then cases, each in order.
     A unit's misses come in one batch after another, so each batch sees all that came before; a case is locked
     before its facts are read, so whoever scores it last has seen them all.
     """
-    reported = [(one, one.data) for one in events if one.data is not None]
+    named = {one.data.complaint_id for one in events if one.data is not None}
+    known = await store.find_known(session, named)
+    reported = [(one, one.data) for one in events if one.data is not None and one.data.complaint_id in known]
     missed = [(one, data) for one, data in reported if isinstance(data, DeadlineMissed)]
     overdue = [(one, data) for one, data in reported if isinstance(data, OverdueWorkday)]
     changes = _changes(data for _, data in reported)
@@ -87,6 +85,7 @@ async def apply_assignment_events(
     await store.save_changes(session, list(changes.values()))
     if scope:
         await score(session, scope, books=books, clock=clock)
+    return {str(complaint_id) for complaint_id in named - known}
 
 
 def _changes(reported: Iterable[Any]) -> dict[UUID, CaseChange]:

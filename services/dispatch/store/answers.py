@@ -12,14 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.dispatch.domain.answers import Imported
 from services.dispatch.tables.cases import ANSWERS, IMPORTED_ANSWERS
 from shared.database import fetch
-from shared.rows import insert_rows, insertion, packed, update_rows
+from shared.rows import Insertion, insertion, packed, update_rows
 
 __all__ = [
     "ImportedAnswer",
-    "add_answers",
     "find_answer",
     "list_imported",
     "meet",
+    "new_answers",
     "save_imported",
 ]
 
@@ -85,9 +85,9 @@ async def list_imported(session: AsyncSession, state: Imported, *, limit: int) -
     return [_imported(row) for row in rows.mappings()]
 
 
-async def add_answers(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert answers as complainants read them."""
-    await insert_rows(session, ANSWERS, rows)
+def new_answers(rows: Sequence[Mapping[str, Any]]) -> Insertion:
+    """Answers as complainants read them, to be inserted."""
+    return Insertion(ANSWERS, tuple(column.name for column in ANSWERS.c), rows)
 
 
 async def find_answer(session: AsyncSession, complaint_id: UUID) -> Mapping[str, Any] | None:

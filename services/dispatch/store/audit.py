@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.dispatch.tables.cases import AUDIT_ENTRIES
-from shared.rows import insert_rows
+from shared.rows import Insertion, insert_all
 
-__all__ = ["AuditEntry", "add_entries", "list_entries"]
+__all__ = ["AuditEntry", "add_entries", "list_entries", "new_entries"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,12 @@ _FIELDS = tuple(field.name for field in fields(AuditEntry))
 
 async def add_entries(session: AsyncSession, entries: Sequence[AuditEntry]) -> None:
     """Add entries in their order."""
-    await insert_rows(session, AUDIT_ENTRIES, entries, _FIELDS)
+    await insert_all(session, new_entries(entries))
+
+
+def new_entries(entries: Sequence[AuditEntry]) -> Insertion:
+    """Entries to be added, in their order."""
+    return Insertion(AUDIT_ENTRIES, _FIELDS, entries)
 
 
 async def list_entries(session: AsyncSession, subject: str) -> list[AuditEntry]:

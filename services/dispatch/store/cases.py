@@ -15,20 +15,19 @@ from services.dispatch.domain.routing import Words
 from services.dispatch.domain.standards import Basis, ClockKind
 from services.dispatch.tables.cases import CASES, COMPLAINT_CONTENTS, DEADLINES
 from shared.database import fetch
-from shared.rows import insert_rows, insertion, packed, update_rows
+from shared.rows import Insertion, insertion, packed, update_rows
 
 __all__ = [
-    "add_cases",
-    "add_deadlines",
     "claim_overdue",
     "find_case",
     "find_content",
     "get_now",
     "list_contents",
     "list_deadlines",
-    "list_without_content",
     "list_words",
     "lock_cases",
+    "new_cases",
+    "new_deadlines",
     "save_cases",
     "save_contents",
     "save_deadlines",
@@ -63,7 +62,6 @@ _LIST_CONTENTS = sa.select(COMPLAINT_CONTENTS).where(COMPLAINT_CONTENTS.c.compla
 _LIST_WORDS = """
     SELECT complaint_id, subject, text, location FROM complaint_contents WHERE complaint_id = ANY($1::uuid[])
 """
-_HAVE_CONTENT = "SELECT complaint_id FROM complaint_contents WHERE complaint_id = ANY($1::uuid[])"
 _CONTENT_FIELDS = tuple(column.name for column in COMPLAINT_CONTENTS.c)
 _SAVE_CONTENTS = f"""
     {insertion(COMPLAINT_CONTENTS, _CONTENT_FIELDS)}
@@ -80,9 +78,9 @@ async def get_now(session: AsyncSession) -> datetime:
     return found
 
 
-async def add_cases(session: AsyncSession, cases: Sequence[Case]) -> None:
-    """Insert new cases."""
-    await insert_rows(session, CASES, cases, _CASE_FIELDS)
+def new_cases(cases: Sequence[Case]) -> Insertion:
+    """New cases, to be inserted."""
+    return Insertion(CASES, _CASE_FIELDS, cases)
 
 
 async def save_cases(session: AsyncSession, cases: Sequence[Case]) -> None:
@@ -120,9 +118,9 @@ async def claim_overdue(session: AsyncSession, *, limit: int) -> list[Case]:
     return [_case(row) for row in (await session.execute(statement)).mappings()]
 
 
-async def add_deadlines(session: AsyncSession, deadlines: Sequence[Deadline]) -> None:
-    """Insert new deadlines."""
-    await insert_rows(session, DEADLINES, deadlines, _DEADLINE_FIELDS)
+def new_deadlines(deadlines: Sequence[Deadline]) -> Insertion:
+    """New deadlines, to be inserted."""
+    return Insertion(DEADLINES, _DEADLINE_FIELDS, deadlines)
 
 
 async def save_deadlines(session: AsyncSession, deadlines: Sequence[Deadline]) -> None:
@@ -159,12 +157,6 @@ async def list_words(session: AsyncSession, complaint_ids: Iterable[UUID]) -> di
 async def find_content(session: AsyncSession, complaint_id: UUID) -> sa.RowMapping | None:
     """Return what one complaint says, None where it was erased."""
     return (await list_contents(session, [complaint_id])).get(complaint_id)
-
-
-async def list_without_content(session: AsyncSession, complaint_ids: Iterable[UUID]) -> set[UUID]:
-    """Return those complaints whose content is not here yet."""
-    wanted = list(complaint_ids)
-    return set(wanted) - {found for (found,) in await fetch(session, _HAVE_CONTENT, wanted)}
 
 
 def _case(row: sa.RowMapping) -> Case:

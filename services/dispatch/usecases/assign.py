@@ -3,7 +3,6 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,7 +24,7 @@ from shared.contracts.intake import ComplaintContent, ComplaintRegistered
 from shared.wire import Poison
 from shared.worktime import OutsideCalendarError
 
-__all__ = ["assign", "keep_contents", "without_content"]
+__all__ = ["assign", "keep_contents"]
 
 
 async def keep_contents(session: AsyncSession, events: Sequence[Received[ComplaintContent]]) -> None:
@@ -34,28 +33,25 @@ async def keep_contents(session: AsyncSession, events: Sequence[Received[Complai
     await store.save_contents(session, [data.model_dump() | {"version": seq} for seq, data in contents])
 
 
-async def without_content(session: AsyncSession, events: Sequence[Received[Any]]) -> Collection[str]:
-    """Return the keys of complaints whose content is not here yet: they wait."""
-    registered = [one.data for one in events if isinstance(one.data, ComplaintRegistered)]
-    missing = await store.list_without_content(session, [one.complaint_id for one in registered])
-    return {str(complaint_id) for complaint_id in missing}
-
-
 async def assign(
     session: AsyncSession,
     events: Sequence[Received[ComplaintRegistered]],
     *,
     knowledge: Knowledge,
     clock: Clock,
-) -> None:
+) -> Collection[str]:
     """Assign registered complaints, all in a fixed number of statements.
 
-    A complaint of another system whose recorded answer waited for it is answered at once. Poison for one
-    registered before any rule book, or whose clocks run out beyond the calendar.
+    Returns the keys of those whose content is not here yet: they wait. A complaint of another system whose
+    recorded answer waited for it is answered at once. Poison for one registered before any rule book, or
+    whose clocks run out beyond the calendar.
     """
     reference = await knowledge.get(session)
-    registered = [(one, one.data) for one in events if one.data is not None]
-    words = await store.list_words(session, [data.complaint_id for _, data in registered])
+    named = [one.data.complaint_id for one in events if one.data is not None]
+    words = await store.list_words(session, named)
+    registered = [
+        (one, one.data) for one in events if one.data is not None and one.data.complaint_id in words
+    ]
     waiting = await answer_store.meet(
         session,
         {
@@ -74,6 +70,7 @@ async def assign(
             settled.append(_settle(changes, data.complaint_id, answer, received.id, reference, now))
     await answer_store.save_imported(session, settled)
     await changes.save(session)
+    return {str(complaint_id) for complaint_id in named if complaint_id not in words}
 
 
 def _add_case(

@@ -21,6 +21,7 @@ from shared import outbox
 from shared.contracts.dispatch import AnswerContent
 from shared.contracts.envelope import Event, Origin
 from shared.outbox import Outgoing
+from shared.rows import insert_all
 
 __all__ = ["SOURCE", "Changes"]
 
@@ -112,13 +113,15 @@ class Changes:
     async def save(self, session: AsyncSession) -> None:
         """Write everything; to be the last thing a transaction does."""
         cases = [with_next_clock(self._cases[key], self.deadlines(key)) for key in self._changed]
-        deadlines = self._changed_deadlines.values()
-        await store.add_cases(session, [one for one in cases if one.complaint_id in self._new_cases])
+        deadlines, new = self._changed_deadlines.values(), self._new_deadlines
         await store.save_cases(session, [one for one in cases if one.complaint_id not in self._new_cases])
-        new = self._new_deadlines
-        await store.add_deadlines(session, [one for one in deadlines if one.deadline_id in new])
         await store.save_deadlines(session, [one for one in deadlines if one.deadline_id not in new])
-        await answer_store.add_answers(session, self._answers)
-        await audit.add_entries(session, self._audit)
-        await outbox.add_all(session, self._outgoing)
+        await insert_all(
+            session,
+            store.new_cases([one for one in cases if one.complaint_id in self._new_cases]),
+            store.new_deadlines([one for one in deadlines if one.deadline_id in new]),
+            answer_store.new_answers(self._answers),
+            audit.new_entries(self._audit),
+            outbox.insertion_of(self._outgoing),
+        )
         await record_feed(session, [(case.unit, case.complaint_id) for case in cases])

@@ -13,17 +13,11 @@ from services.intake.tables import AnswerRow, Base
 from shared.database import fetch
 from shared.rows import update_rows
 
-__all__ = ["add_answers", "find_answers", "find_known", "find_progress", "save_progress"]
+__all__ = ["add_answers", "find_answers", "find_progress", "save_progress"]
 
 _COMPLAINTS = Base.metadata.tables["complaints"]
 _STEPS = msgspec.json.Decoder(dict[State, Step])
-_KNOWN = "SELECT id FROM complaints WHERE id = ANY($1::uuid[])"
 _PROGRESS = "SELECT id, state, unit, steps::text FROM complaints WHERE id = ANY($1::uuid[])"
-
-
-async def find_known(session: AsyncSession, complaints: Collection[UUID]) -> set[UUID]:
-    """Those of `complaints` that exist."""
-    return {found for (found,) in await fetch(session, _KNOWN, list(complaints))}
 
 
 async def find_progress(session: AsyncSession, complaints: Collection[UUID]) -> dict[UUID, Progress]:

@@ -5,26 +5,24 @@ Rows travel as one JSON array each: cheaper to encode than an array per column.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.domain.complaints import Complaint
 from services.intake.domain.reports import phone_tail
 from shared.database import fetch
+from shared.rows import packed
 
 __all__ = [
     "Claim",
+    "Claims",
     "SessionWriter",
     "StoredReply",
     "Writer",
     "add_complaints",
     "add_imported_complaints",
-    "add_outbox_rows",
-    "claim_keys",
     "draw_serials",
     "get_replies",
 ]
@@ -55,9 +53,11 @@ class Claim:
 
     key: str
     body_hash: str
-    complaint_id: UUID
     reply: str
-    created_at: datetime
+
+
+Claims = Mapping[UUID, Claim]
+"""What the complaints of a batch claim, by complaint, each key once; one without a key claims none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,46 +73,41 @@ async def draw_serials(writer: Writer, count: int) -> list[int]:
     return [serial for (serial,) in await writer.fetch(_SERIALS, count)]
 
 
-async def claim_keys(writer: Writer, claims: Sequence[Claim]) -> set[str]:
-    """Keep the claims whose key is new and return those keys, each of which must be there once.
-
-    A key that another transaction is just claiming is waited for, in the order of the keys.
-    """
-    return {key for (key,) in await writer.fetch(_CLAIM, _json(claims))}
-
-
 async def get_replies(writer: Writer, keys: Collection[str]) -> dict[str, StoredReply]:
     """What was answered to `keys`."""
     rows = await writer.fetch(_REPLIES, list(keys))
     return {key: StoredReply(body_hash, reply) for key, body_hash, reply in rows}
 
 
-async def add_complaints(writer: Writer, complaints: Sequence[Complaint]) -> set[UUID]:
-    """Add complaints with content and audit entry; return the ids that were not here yet.
+async def add_complaints(
+    writer: Writer, complaints: Sequence[Complaint], events: Sequence[Mapping[str, Any]], claims: Claims
+) -> set[UUID]:
+    """Add complaints with content, audit entry and outbox rows; return the ids of those that were added.
 
-    Repeatable: an attempt whose commit was in doubt is found by its ids.
+    One whose key in `claims` is claimed already is not; a key that another transaction is just claiming is
+    waited for, in the order of the keys. Repeatable: an attempt whose commit was in doubt is found by its
+    ids. `events` are rows of `shared.outbox.row_of`, in their order; those of complaints that were not added
+    are dropped.
     """
-    rows = await writer.fetch(_ADD, _json([_row(one) for one in complaints]), "registered")
-    return {UUID(str(complaint_id)) for (complaint_id,) in rows}
+    rows = [_row(one) | _claim(claims.get(one.id)) for one in complaints]
+    added = await writer.fetch(_ADD, packed(rows), packed(events), "registered")
+    return {UUID(str(complaint_id)) for (complaint_id,) in added}
 
 
-async def add_imported_complaints(writer: Writer, complaints: Sequence[Complaint]) -> set[UUID]:
+async def add_imported_complaints(
+    writer: Writer, complaints: Sequence[Complaint], events: Sequence[Mapping[str, Any]]
+) -> set[UUID]:
     """Do the same for imported ones: what has the same source and external id is here already.
 
     A complaint that another transaction is just importing is waited for, in the order of their names.
     """
-    rows = await writer.fetch(_ADD_IMPORTED, _json([_row(one) for one in complaints]), "imported")
-    return {UUID(str(complaint_id)) for (complaint_id,) in rows}
+    rows = [_row(one) for one in complaints]
+    added = await writer.fetch(_ADD_IMPORTED, packed(rows), packed(events), "imported")
+    return {UUID(str(complaint_id)) for (complaint_id,) in added}
 
 
-async def add_outbox_rows(writer: Writer, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write outbox rows (of `shared.outbox.row_of`), in this order, in one statement."""
-    placed = [{**row, "body": row["body"].decode(), "place": place} for place, row in enumerate(rows)]
-    await writer.fetch(_OUTBOX, _json(placed))
-
-
-def _json(rows: Sequence[Any]) -> str:
-    return msgspec.json.encode(rows).decode()
+def _claim(claim: Claim | None) -> dict[str, str]:
+    return {} if claim is None else {"key": claim.key, "body_hash": claim.body_hash, "reply": claim.reply}
 
 
 def _row(complaint: Complaint) -> dict[str, Any]:
@@ -140,16 +135,6 @@ def _row(complaint: Complaint) -> dict[str, Any]:
 
 _SERIALS = "SELECT nextval('complaint_serials') FROM generate_series(1, $1::integer) ORDER BY 1"
 
-_CLAIM = """
-    INSERT INTO idempotency_keys (key, body_hash, complaint_id, reply, created_at)
-    SELECT key, body_hash, complaint_id, reply, created_at
-    FROM json_to_recordset(CAST($1::text AS json))
-        AS given (key text, body_hash text, complaint_id uuid, reply text, created_at timestamptz)
-    ORDER BY key
-    ON CONFLICT (key) DO NOTHING
-    RETURNING key
-"""
-
 _REPLIES = "SELECT key, body_hash, reply FROM idempotency_keys WHERE key = ANY($1::text[])"
 
 _ADD_TEMPLATE = """
@@ -157,8 +142,14 @@ _ADD_TEMPLATE = """
         SELECT * FROM json_to_recordset(CAST($1::text AS json)) AS columns (
             id uuid, number text, channel text, category text, urgency text, origin text, source text,
             external_id text, registered_at timestamptz, tracking_token text, phone_tail text,
-            subject text, text text, location text, name text, phone text, actor text
+            subject text, text text, location text, name text, phone text, actor text,
+            key text, body_hash text, reply text
         )
+    ), claimed AS (
+        INSERT INTO idempotency_keys (key, body_hash, complaint_id, reply, created_at)
+        SELECT key, body_hash, id, reply, registered_at FROM given WHERE key IS NOT NULL ORDER BY key
+        ON CONFLICT (key) DO NOTHING
+        RETURNING complaint_id
     ), added AS (
         INSERT INTO complaints (
             id, number, channel, category, urgency, state, origin, source, external_id, registered_at,
@@ -167,7 +158,8 @@ _ADD_TEMPLATE = """
         SELECT
             id, number, channel, category, urgency, 'registered', origin, source, external_id, registered_at,
             1, 1, tracking_token, phone_tail
-        FROM given ORDER BY source, external_id, id
+        FROM given WHERE key IS NULL OR id IN (SELECT complaint_id FROM claimed)
+        ORDER BY source, external_id, id
         ON CONFLICT {conflict} DO NOTHING
         RETURNING id
     ), told AS (
@@ -175,19 +167,18 @@ _ADD_TEMPLATE = """
         SELECT id, subject, text, location, name, phone FROM given JOIN added USING (id)
     ), noted AS (
         INSERT INTO audit_entries (complaint_id, at, actor, action, detail)
-        SELECT id, now(), actor, $2::text, jsonb_build_object('number', number, 'channel', channel)
+        SELECT id, now(), actor, $3::text, jsonb_build_object('number', number, 'channel', channel)
         FROM given JOIN added USING (id)
+    ), told_of AS (
+        INSERT INTO outbox (event_id, topic, key, seq, type, headers, body)
+        SELECT event_id, topic, key, seq, type, headers, decode(body, 'base64')
+        FROM ROWS FROM (json_to_recordset(CAST($2::text AS json)) AS (
+            event_id uuid, topic text, key text, seq bigint, type text, headers jsonb, body text
+        )) WITH ORDINALITY AS events (event_id, topic, key, seq, type, headers, body, place)
+        WHERE CAST(key AS uuid) IN (SELECT id FROM added)
+        ORDER BY place
     )
     SELECT id FROM added
 """
 _ADD = _ADD_TEMPLATE.format(conflict="(id)")
 _ADD_IMPORTED = _ADD_TEMPLATE.format(conflict="(source, external_id) WHERE external_id IS NOT NULL")
-
-_OUTBOX = """
-    INSERT INTO outbox (event_id, topic, key, seq, type, headers, body)
-    SELECT event_id, topic, key, seq, type, headers, convert_to(body, 'UTF8')
-    FROM json_to_recordset(CAST($1::text AS json)) AS given (
-        event_id uuid, topic text, key text, seq bigint, type text, headers jsonb, body text, place integer
-    )
-    ORDER BY place
-"""

@@ -10,7 +10,6 @@ from services.intake.domain.progress import Progress, State
 from services.intake.store.following import (
     add_answers,
     find_answers,
-    find_known,
     find_progress,
     save_progress,
 )
@@ -27,7 +26,7 @@ from shared.contracts.dispatch import (
 )
 from shared.contracts.envelope import Event, Received
 
-__all__ = ["FOLLOWED", "apply_answers", "apply_assignment_events", "find_unmet"]
+__all__ = ["FOLLOWED", "apply_answers", "apply_assignment_events"]
 
 FOLLOWED: frozenset[type[Event]] = frozenset(
     {
@@ -63,27 +62,28 @@ async def apply_answers(session: AsyncSession, received: Sequence[Received[Answe
     await add_answers(session, answers)
 
 
-async def apply_assignment_events(session: AsyncSession, received: Sequence[Received[Any]]) -> None:
-    """Fold the events of each complaint, in their order, into its progress."""
-    progress = await find_progress(session, _complaints(received))
+async def apply_assignment_events(
+    session: AsyncSession, received: Sequence[Received[Any]]
+) -> Collection[str]:
+    """Fold the events of each complaint, in their order, into its progress.
+
+    Returns the keys whose complaint, or whose answer's text, is not here yet: their events wait.
+    """
+    complaints = {one.data.complaint_id for one in received if one.data is not None}
+    progress = await find_progress(session, complaints)
+    unmet = (complaints - progress.keys()) | await _find_untold(session, received)
     for event in (one.data for one in received if one.data is not None):
-        progress[event.complaint_id] = _fold(progress[event.complaint_id], event)
-    await save_progress(session, progress)
-
-
-async def find_unmet(session: AsyncSession, received: Sequence[Received[Any]]) -> Collection[str]:
-    """Keys whose complaint, or whose answer's text, is not here yet."""
-    complaints = _complaints(received)
-    known = await find_known(session, complaints)
-    answered = [one.data for one in received if isinstance(one.data, AssignmentAnswered)]
-    answers = await find_answers(session, [one.complaint_id for one in answered]) if answered else {}
-    unmet = complaints - known
-    unmet |= {one.complaint_id for one in answered if not _is_told(one, answers.get(one.complaint_id))}
+        if event.complaint_id not in unmet:
+            progress[event.complaint_id] = _fold(progress[event.complaint_id], event)
+    await save_progress(session, {key: one for key, one in progress.items() if key not in unmet})
     return {str(complaint_id) for complaint_id in unmet}
 
 
-def _complaints(received: Sequence[Received[Any]]) -> set[UUID]:
-    return {one.data.complaint_id for one in received if one.data is not None}
+async def _find_untold(session: AsyncSession, received: Sequence[Received[Any]]) -> set[UUID]:
+    """The complaints that are said to be answered and whose answer's text is not here yet."""
+    answered = [one.data for one in received if isinstance(one.data, AssignmentAnswered)]
+    answers = await find_answers(session, [one.complaint_id for one in answered]) if answered else {}
+    return {one.complaint_id for one in answered if not _is_told(one, answers.get(one.complaint_id))}
 
 
 def _is_told(event: AssignmentAnswered, answer: AnswerRow | None) -> bool:

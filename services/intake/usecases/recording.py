@@ -1,15 +1,11 @@
 """The one way a complaint comes into being: its rows, its audit entry and its two events, together."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from services.intake.domain.complaints import Complaint
-from services.intake.store.registering import (
-    Writer,
-    add_complaints,
-    add_imported_complaints,
-    add_outbox_rows,
-)
+from services.intake.store.registering import Claims, Writer, add_complaints, add_imported_complaints
 from shared.contracts.envelope import Origin
 from shared.contracts.intake import Channel, ComplaintContent, ComplaintRegistered, Urgency
 from shared.outbox import Outgoing, row_of
@@ -18,29 +14,22 @@ __all__ = ["SOURCE", "record", "record_imported"]
 
 SOURCE = "intake"
 
-_Add = Callable[[Writer, Sequence[Complaint]], Awaitable[set[UUID]]]
 
+async def record(writer: Writer, complaints: Sequence[Complaint], claims: Claims) -> set[UUID]:
+    """Add complaints and publish them; return the ids of those that were added. Repeatable.
 
-async def record(writer: Writer, complaints: Sequence[Complaint]) -> set[UUID]:
-    """Add complaints and publish them; return the ids of those that were not here yet. Repeatable."""
-    return await _record(writer, complaints, add_complaints)
+    One whose idempotency key is claimed already is not: what was answered to the key holds.
+    """
+    return await add_complaints(writer, complaints, _rows(complaints), claims)
 
 
 async def record_imported(writer: Writer, complaints: Sequence[Complaint]) -> set[UUID]:
     """Add imported complaints and publish them; return the ids of those that were not here yet."""
-    return await _record(writer, complaints, add_imported_complaints)
+    return await add_imported_complaints(writer, complaints, _rows(complaints))
 
 
-async def _record(writer: Writer, complaints: Sequence[Complaint], add: _Add) -> set[UUID]:
-    if not complaints:
-        return set()
-    added = await add(writer, complaints)
-    events = [
-        row_of(event) for complaint in complaints if complaint.id in added for event in _events(complaint)
-    ]
-    if events:
-        await add_outbox_rows(writer, events)
-    return added
+def _rows(complaints: Sequence[Complaint]) -> list[dict[str, Any]]:
+    return [row_of(event) for complaint in complaints for event in _events(complaint)]
 
 
 def _events(complaint: Complaint) -> tuple[Outgoing, Outgoing]:

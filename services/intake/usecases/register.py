@@ -11,7 +11,7 @@ import msgspec
 from services.intake.domain.complaints import Complaint, new_token
 from services.intake.domain.numbers import format_number
 from services.intake.domain.reports import Report
-from services.intake.store.registering import Claim, Writer, claim_keys, draw_serials, get_replies
+from services.intake.store.registering import Claim, Writer, draw_serials, get_replies
 from services.intake.usecases.recording import record
 from shared.contracts.envelope import Origin
 from shared.contracts.intake import Channel
@@ -84,17 +84,13 @@ async def register_all(writer: Writer, drafts: Sequence[Draft], public_url: str)
     await _number(writer, drafts)
     replies = {draft.id: draft.reply(public_url) for draft in drafts}
     first = {draft.key: draft for draft in reversed(drafts) if draft.key is not None}
-    claims = [
-        Claim(key, draft.fingerprint, draft.id, replies[draft.id].decode(), draft.registered_at)
-        for key, draft in sorted(first.items())
-    ]
-    claimed = await claim_keys(writer, claims) if claims else set()
-    answers = {one.key: (one.body_hash, one.reply) for one in claims}
-    if known := [key for key in answers if key not in claimed]:
+    claims = {one.id: Claim(key, one.fingerprint, replies[one.id].decode()) for key, one in first.items()}
+    answers = {one.key: (one.body_hash, one.reply) for one in claims.values()}
+    own = [one for one in drafts if one.key is None or first[one.key] is one]
+    added = await record(writer, [one.complaint() for one in own], claims)
+    if known := [one.key for one in first.values() if one.id not in added and one.key is not None]:
         stored = await get_replies(writer, known)
         answers |= {key: (one.body_hash, one.reply) for key, one in stored.items()}
-    fresh = [draft for draft in drafts if draft.key is None or draft.key in claimed]
-    await record(writer, [one.complaint() for one in fresh if one.key is None or first[one.key] is one])
     return [replies[one.id] if one.key is None else _answer(one, *answers[one.key]) for one in drafts]
 
 

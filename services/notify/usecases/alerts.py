@@ -25,7 +25,7 @@ from shared.contracts.dispatch import (
 from shared.contracts.envelope import Origin, Received
 from shared.contracts.intake import ComplaintRegistered
 
-__all__ = ["AlertCause", "is_prepared", "raise_alerts", "record_complaints", "unknown_complaints"]
+__all__ = ["AlertCause", "is_prepared", "raise_alerts", "record_complaints"]
 
 NAMESPACE = UUID("5b0f4f0e-6f0c-5f2b-9d0e-3a1f6c1c7a52")
 """Alert and delivery ids are UUIDv5 in this namespace: one fact, one id, also after a rebuild."""
@@ -56,20 +56,27 @@ async def record_complaints(session: AsyncSession, events: Sequence[Received[Com
     await store.add_complaints(session, rows)
 
 
-async def unknown_complaints(
-    session: AsyncSession, events: Sequence[Received[AlertCause]]
+async def raise_alerts(
+    session: AsyncSession, events: Sequence[Received[AlertCause]], clock: Clock
 ) -> Collection[str]:
-    """Answer the keys of live events whose complaint has no number here yet."""
+    """Write down each alert once, with a delivery per channel; recorded history raises none.
+
+    Returns the keys of complaints that have no number here yet: their events wait.
+    """
+    unknown = await _unknown_complaints(session, events)
+    live = [one for one in _live(events) if one.key not in unknown]
+    if live:
+        await _raise_alerts(session, live, clock)
+    return unknown
+
+
+async def _unknown_complaints(session: AsyncSession, events: Sequence[Received[AlertCause]]) -> set[str]:
     wanted = {one.key: one.data.complaint_id for one in _live(events) if one.data is not None}
     known = await store.known_complaints(session, wanted.values()) if wanted else set()
     return {key for key, complaint_id in wanted.items() if complaint_id not in known}
 
 
-async def raise_alerts(session: AsyncSession, events: Sequence[Received[AlertCause]], clock: Clock) -> None:
-    """Write down each alert once, with a delivery per channel; recorded history raises none."""
-    live = list(_live(events))
-    if not live:
-        return
+async def _raise_alerts(session: AsyncSession, live: Sequence[Received[AlertCause]], clock: Clock) -> None:
     office = next(unit.code for unit in await state.load_all(session, UnitState) if unit.office)
     now = clock.now()
     rows = [row for one in live if one.data is not None for row in _alerts_of(one, one.data, office, now)]
