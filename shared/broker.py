@@ -1,9 +1,11 @@
 """The only place that declares subscribers.
 
 Manual acknowledgement, a parser and a decoder that never raise, batches, and one transaction per batch:
-inbox, effects and outbox together, committed before the offset is. An error that waiting may cure holds the
-batch in place with backoff (heartbeats go on in the background); any other takes the batch apart, record by
-record, until the poison is found and kept as a dead letter. Nothing is skipped, nothing loops hot.
+inbox, effects and outbox together, committed before the offset is. Offsets follow a moment later, for many
+batches at once: what is read again for lack of one is a duplicate, and the inbox knows it. An error that
+waiting may cure holds the batch in place with backoff (heartbeats go on in the background); any other takes
+the batch apart, record by record, until the poison is found and kept as a dead letter. Nothing is skipped,
+nothing loops hot.
 """
 
 import asyncio
@@ -38,6 +40,7 @@ _CYCLE_SECONDS = MAX_POLL_SECONDS / 3
 _ATTEMPTS = 5
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 30.0
 _SWEEP_SECONDS = 1.0
+_ACKNOWLEDGE_SECONDS = 0.2
 
 
 class HoldTooLongError(Exception):
@@ -64,6 +67,8 @@ class Inlet:
         self.holding: str | None = None
         """Why the consumer stands still, None while it moves."""
         self.progressed_at = time.monotonic()
+        self._settled: dict[TopicPartition, int] = {}
+        self._consumer: AIOKafkaConsumer | None = None
 
     async def settle(self, records: Records) -> None:
         """Bring every record to an end: an effect, a wait, a duplicate or a dead letter, committed.
@@ -81,6 +86,36 @@ class Inlet:
             await self._settle_envelopes(envelopes, deadline)
         self._metrics.consumed.labels(self._service).inc(len(read))
         self.progressed_at = time.monotonic()
+
+    def note(self, consumer: AIOKafkaConsumer, records: Records) -> None:
+        """Note that these records were brought to an end: their offsets may be committed."""
+        self._consumer = consumer
+        for record in records:
+            partition = TopicPartition(record.topic, record.partition)
+            self._settled[partition] = max(record.offset + 1, self._settled.get(partition, 0))
+
+    async def acknowledge(self) -> None:
+        """Commit the offsets noted. What cannot be committed comes again as duplicates."""
+        consumer, settled = self._consumer, self._settled
+        if consumer is None or not settled:
+            return
+        self._settled = {}
+        offsets = {one: settled[one] for one in settled.keys() & consumer.assignment()}
+        try:
+            await consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError):
+            _log.info("partitions_moved_on", count=len(offsets))
+        except KafkaError as error:
+            _log.warning("commit_retried", reason=type(error).__name__)
+            for partition, offset in offsets.items():
+                self._settled[partition] = max(offset, self._settled.get(partition, 0))
+        crash_point(f"{self._service}.after_ack")
+
+    async def acknowledge_forever(self) -> None:
+        """Commit offsets a few times a second until cancelled."""
+        while True:
+            await asyncio.sleep(_ACKNOWLEDGE_SECONDS)
+            await self.acknowledge()
 
     async def sweep(self) -> None:
         """Try again what waits in `pending_events`, oldest try first."""
@@ -237,9 +272,8 @@ def declare_subscriber(
             await inlet.settle(records)
         except HoldTooLongError:
             _rewind(consumer, records)
-            return
-        await _acknowledge(consumer, records)
-        crash_point(f"{group}.after_ack")
+        else:
+            inlet.note(consumer, records)
 
 
 def _rewind(consumer: AIOKafkaConsumer, records: Records) -> None:
@@ -252,22 +286,3 @@ def _rewind(consumer: AIOKafkaConsumer, records: Records) -> None:
             consumer.seek(partition, offset)
         except IllegalStateError:
             _log.info("partition_moved_on", topic=partition.topic, partition=partition.partition)
-
-
-async def _acknowledge(consumer: AIOKafkaConsumer, records: Records) -> None:
-    """Commit the offsets of just these records. What cannot be committed comes again as duplicates."""
-    offsets: dict[TopicPartition, int] = {}
-    for record in records:
-        partition = TopicPartition(record.topic, record.partition)
-        offsets[partition] = max(record.offset + 1, offsets.get(partition, 0))
-    for attempt in range(_ATTEMPTS):
-        try:
-            await consumer.commit(offsets)
-        except (CommitFailedError, IllegalStateError):
-            _log.info("partitions_moved_on", count=len(offsets))
-            return
-        except KafkaError as error:
-            _log.warning("commit_retried", reason=type(error).__name__)
-            await asyncio.sleep(_FIRST_DELAY * 2**attempt)
-        else:
-            return

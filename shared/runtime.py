@@ -93,7 +93,7 @@ class Runtime:
     async def running(self) -> AsyncIterator[None]:
         """Run everything for the length of the block; consumers stop first, the engine last."""
         keep = [self.relay.run, self._watch, self._housekeep]
-        keep += [inlet.sweep_forever for inlet in self._inlets]
+        keep += [work for inlet in self._inlets for work in (inlet.sweep_forever, inlet.acknowledge_forever)]
         keep += [lambda work=work: work(self) for work in self._background]  # type: ignore[misc]
         self._tasks = [asyncio.create_task(self._forever(work)) for work in keep]
         self._tasks.append(asyncio.create_task(self._start_consumers()))
@@ -247,7 +247,9 @@ class Runtime:
     async def _stop(self) -> None:
         starting = self._tasks.pop()
         starting.cancel()
-        for broker in reversed(self._brokers):
+        for inlet, broker in reversed(list(zip(self._inlets, self._brokers, strict=False))):
+            with suppress(KafkaError, OSError, TimeoutError):
+                await asyncio.wait_for(inlet.acknowledge(), _WATCH_SECONDS)
             with suppress(KafkaError, OSError, TimeoutError):
                 await asyncio.wait_for(broker.stop(), 20)
         for task in self._tasks:

@@ -127,12 +127,16 @@ class Toy:
         broker = create_broker(self.bootstrap, name="toy")
         declare_subscriber(broker, self.inlet, group="toy", instance=None)
         await broker.start()
-        sweeping = asyncio.create_task(self.inlet.sweep_forever())
+        tasks = [
+            asyncio.create_task(work)
+            for work in (self.inlet.sweep_forever(), self.inlet.acknowledge_forever())
+        ]
         try:
             yield
         finally:
             await broker.stop()
-            sweeping.cancel()
+            for task in tasks:
+                task.cancel()
 
 
 @asynccontextmanager
