@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from services.dispatch.domain.assignment import Action, State, Step
 from services.dispatch.domain.standards import Basis, ClockKind, Due
 
-__all__ = ["Case", "Deadline", "after_step", "deadline_id", "deadlines_of", "with_next_clock"]
+__all__ = ["Case", "Deadline", "after_step", "deadline_id", "deadlines_of", "next_clock"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +118,8 @@ def after_step(case: Case, action: Action, step: Step, at: datetime) -> Case:
             assert_never(action)
 
 
-def with_next_clock(case: Case, deadlines: tuple[Deadline, ...]) -> Case:
-    """Return the case with the running clock that runs out first, or ran out first."""
+def next_clock(case: Case, deadlines: tuple[Deadline, ...]) -> tuple[str | None, datetime | None]:
+    """Return the running clock that runs out first, or ran out first, and when; None where none runs."""
     running = [one for one in deadlines if one.live and one.level == 0 and one.met_at is None]
     first = min(running, key=lambda one: one.due_at, default=None)
-    if first is None or not case.open:
-        return replace(case, next_clock=None, next_due_at=None)
-    return replace(case, next_clock=first.kind.value, next_due_at=first.due_at)
+    return (None, None) if first is None or not case.open else (first.kind.value, first.due_at)

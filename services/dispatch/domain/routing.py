@@ -67,19 +67,18 @@ class RoutingRule:
 
 @dataclass(frozen=True, slots=True)
 class RoutingTable:
-    """One version of the routing rules, with its keywords by the first two characters of their first word."""
+    """One version of the routing rules, with its keywords by how their first word begins: two characters."""
 
     version: int
     rules: tuple[RoutingRule, ...]
-    by_opening: Mapping[str, tuple[tuple[str, RoutingRule, Keyword], ...]]
+    by_opening: Mapping[tuple[str, ...], tuple[tuple[str, RoutingRule, Keyword], ...]]
 
     def votes(self, words: Words) -> dict[str, dict[str, int]]:
         """Return, by rule code, the keywords that `words` holds and how much each counts."""
         fields = _fields(words)
-        whole = "\n".join(text for text, _ in fields)
+        whole = f"{words.subject}\n{words.text.strip()}\n{words.location}"
         found: dict[str, dict[str, int]] = {}
-        pairs = {*whole, *map("".join, pairwise(whole))}
-        for opening in self.by_opening.keys() & pairs:
+        for opening in self.by_opening.keys() & {*pairwise(whole), *zip(whole, strict=True)}:
             for word, rule, keyword in self.by_opening[opening]:
                 if word in whole and keyword.occurs(whole):
                     times = max(times for text, times in fields if word in text)
@@ -211,11 +210,12 @@ def read_routing(raw: Mapping[str, object]) -> RoutingTable:
     read = tuple(_rule(entry, f"routing.rules[{index}]") for index, entry in enumerate(rules))
     if len({rule.code for rule in read}) < len(read):
         raise ValueError("routing.rules: a code occurs twice")
-    by_opening: dict[str, tuple[tuple[str, RoutingRule, Keyword], ...]] = {}
+    by_opening: dict[tuple[str, ...], tuple[tuple[str, RoutingRule, Keyword], ...]] = {}
     for rule in read:
         for keyword in rule.keywords:
             word = keyword.present[0]
-            by_opening[word[:2]] = (*by_opening.get(word[:2], ()), (word, rule, keyword))
+            opening = tuple(word[:2])
+            by_opening[opening] = (*by_opening.get(opening, ()), (word, rule, keyword))
     return RoutingTable(version, read, by_opening)
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.dispatch.domain.cases import Case, Deadline, with_next_clock
+from services.dispatch.domain.cases import Case, Deadline, next_clock
 from services.dispatch.domain.standards import ClockKind
 from services.dispatch.store import answers as answer_store
 from services.dispatch.store import audit
@@ -33,6 +33,7 @@ class Changes:
 
     def __init__(self) -> None:
         self._cases: dict[UUID, Case] = {}
+        self._numbers: dict[UUID, tuple[int, int]] = {}
         self._deadlines: dict[UUID, dict[UUID, Deadline]] = {}
         self._new_cases: set[UUID] = set()
         self._new_deadlines: set[UUID] = set()
@@ -53,6 +54,7 @@ class Changes:
     def take(self, case: Case, deadlines: Iterable[Deadline]) -> None:
         """Take in a case that is locked, with all its deadlines."""
         self._cases[case.complaint_id] = case
+        self._numbers[case.complaint_id] = (case.event_seq, case.answer_version)
         self._deadlines[case.complaint_id] = {one.deadline_id: one for one in deadlines}
 
     def case(self, complaint_id: UUID) -> Case:
@@ -90,20 +92,20 @@ class Changes:
         self, complaint_id: UUID, event: Event, occurred_at: datetime, causation: UUID | None = None
     ) -> None:
         """Publish an event about a case, under the case's next number."""
-        case = self._cases[complaint_id]
+        events, answers = self._numbers[complaint_id]
         if isinstance(event, AnswerContent):
-            case = replace(case, answer_version=case.answer_version + 1)
-            seq = case.answer_version
+            seq = answers = answers + 1
         else:
-            case = replace(case, event_seq=case.event_seq + 1)
-            seq = case.event_seq
-        self.put(case)
-        self._outgoing.append(Outgoing(event, seq, occurred_at, SOURCE, Origin(case.origin), causation))
+            seq = events = events + 1
+        self._numbers[complaint_id] = (events, answers)
+        self._changed[complaint_id] = None
+        origin = Origin(self._cases[complaint_id].origin)
+        self._outgoing.append(Outgoing(event, seq, occurred_at, SOURCE, origin, causation))
 
     def keep_answer(self, content: AnswerContent, by: str | None) -> None:
         """Keep an answer; its version is the number it was told under."""
         row = content.model_dump()
-        row["version"] = self._cases[content.complaint_id].answer_version
+        _, row["version"] = self._numbers[content.complaint_id]
         self._answers.append(row | {"answered_by": by})
 
     def note(self, entry: AuditEntry) -> None:
@@ -112,7 +114,7 @@ class Changes:
 
     async def save(self, session: AsyncSession) -> None:
         """Write everything; to be the last thing a transaction does."""
-        cases = [with_next_clock(self._cases[key], self.deadlines(key)) for key in self._changed]
+        cases = [self._as_saved(complaint_id) for complaint_id in self._changed]
         deadlines, new = self._changed_deadlines.values(), self._new_deadlines
         await store.save_cases(session, [one for one in cases if one.complaint_id not in self._new_cases])
         await store.save_deadlines(session, [one for one in deadlines if one.deadline_id not in new])
@@ -125,3 +127,9 @@ class Changes:
             outbox.insertion_of(self._outgoing),
         )
         await record_feed(session, [(case.unit, case.complaint_id) for case in cases])
+
+    def _as_saved(self, complaint_id: UUID) -> Case:
+        case = self._cases[complaint_id]
+        clock, due_at = next_clock(case, self.deadlines(complaint_id))
+        events, answers = self._numbers[complaint_id]
+        return replace(case, next_clock=clock, next_due_at=due_at, event_seq=events, answer_version=answers)
