@@ -67,6 +67,8 @@ class Inlet:
         self.holding: str | None = None
         """Why the consumer stands still, None while it moves."""
         self.progressed_at = time.monotonic()
+        self.busy = False
+        """Whether a batch is in hand."""
         self._settled: dict[TopicPartition, int] = {}
         self._consumer: AIOKafkaConsumer | None = None
 
@@ -75,6 +77,14 @@ class Inlet:
 
         HoldTooLongError if the database stayed away longer than a consumer may be silent.
         """
+        self.busy = True
+        try:
+            await self._settle(records)
+        finally:
+            self.busy = False
+        self.progressed_at = time.monotonic()
+
+    async def _settle(self, records: Records) -> None:
         crash_point(f"{self._service}.after_receive")
         read = [read_envelope(raw_of(record, self.prefix)) for record in records]
         envelopes = [one for one in read if isinstance(one, Envelope)]
@@ -85,7 +95,6 @@ class Inlet:
         if envelopes:
             await self._settle_envelopes(envelopes, deadline)
         self._metrics.consumed.labels(self._service).inc(len(read))
-        self.progressed_at = time.monotonic()
 
     def note(self, consumer: AIOKafkaConsumer, records: Records) -> None:
         """Note that these records were brought to an end: their offsets may be committed."""
@@ -153,6 +162,7 @@ class Inlet:
             _log.warning("batch_taken_apart", reason=type(error).__name__, size=len(envelopes))
             for one in self._in_order(envelopes):
                 await self._settle_one(one, deadline)
+                self.progressed_at = time.monotonic()
         crash_point(f"{self._service}.after_commit_before_ack")
 
     async def _settle_one(self, envelope: Envelope, deadline: float) -> None:

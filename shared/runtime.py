@@ -214,15 +214,15 @@ class Runtime:
                 pass
 
     async def _watch(self) -> None:
-        """End the process if a consumer lags and has not moved for a minute: the supervisor restarts it."""
+        """End the process if a consumer has work and has not moved for a minute: it is started again."""
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
             for inlet, broker in zip(self._inlets, self._brokers, strict=False):
                 lag = await self._lag(broker)
                 stuck = time.monotonic() - inlet.progressed_at > _STUCK_SECONDS
-                if lag == 0:
+                if lag == 0 and not inlet.busy:
                     inlet.progressed_at = time.monotonic()
-                elif lag and stuck and inlet.holding is None:
+                elif (lag or inlet.busy) and stuck and inlet.holding is None:
                     _log.critical("consumer_stuck", service=self.service, lag=lag)
                     self.give_up()
 
