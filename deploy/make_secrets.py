@@ -20,13 +20,14 @@ def main() -> int:
     FOLDER.mkdir(mode=0o700, exist_ok=True)
     superuser = _keep("postgres_password", random.token_urlsafe(24))
     _keep("huiying_admin_database_url", f"postgresql://postgres:{superuser}@postgres:5432/postgres")
-    _keep("huiying_auditor_password", random.token_urlsafe(24))
+    auditor = _keep("huiying_auditor_password", random.token_urlsafe(24))
     _keep("huiying_administrator_password", random.token_urlsafe(12))
     for service in SERVICES:
         role = f"huiying_{service}"
         _keep(
             f"{service}_database_url", f"postgresql://{role}:{random.token_urlsafe(24)}@postgres:5432/{role}"
         )
+        _keep(f"huiying_audit_{service}_database_url", f"postgresql://auditor:{auditor}@postgres:5432/{role}")
     return 0
 
 

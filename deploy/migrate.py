@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy import topics
 from deploy.databases import AUDITOR, SERVICES, database_name, provision
+from deploy.given import given_setting
 from deploy.local.errors import LaunchError
 from deploy.local.places import write_private
 from services.assessment.seed import seed as seed_rule_book
@@ -53,7 +54,7 @@ def migrate(
     """
     urls = {service: _setting(f"{service.upper()}_DATABASE_URL") for service in SERVICES}
     bootstrap = _setting("INTAKE_KAFKA_BOOTSTRAP")
-    admin_url = _optional("HUIYING_ADMIN_DATABASE_URL")
+    admin_url = given_setting("HUIYING_ADMIN_DATABASE_URL")
     try:
         if admin_url:
             asyncio.run(provision(admin_url, _passwords(urls)))
@@ -76,7 +77,7 @@ async def _seed(urls: Mapping[str, str], demo: bool, say: Callable[[str], None])
     """Put in the first data of each service, in one transaction each."""
     clock = SystemClock()
     await _in_transaction(urls["assessment"], lambda session: seed_rule_book(session, clock))
-    password = _optional("HUIYING_ADMINISTRATOR_PASSWORD") or None
+    password = given_setting("HUIYING_ADMINISTRATOR_PASSWORD") or None
 
     async def directory(session: AsyncSession) -> list[SignIn]:
         await seed_directory(session, clock)
@@ -109,13 +110,7 @@ def _passwords(urls: Mapping[str, str]) -> dict[str, str]:
 
 def _setting(name: str) -> str:
     """Value of a setting that must be there."""
-    value = _optional(name)
+    value = given_setting(name)
     if not value:
-        raise LaunchError(f"缺少设置 {name}", "请在环境变量里给出，见 .env.example")
+        raise LaunchError(f"缺少设置 {name}", "请在环境变量里给出，或放入 /run/secrets")
     return value
-
-
-def _optional(name: str) -> str:
-    """Value from the environment, or from the secret file of that name in lower case; else empty."""
-    secret = Path("/run/secrets") / name.lower()
-    return os.environ.get(name) or (secret.read_text().strip() if secret.is_file() else "")

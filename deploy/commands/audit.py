@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deploy.given import given_setting
 from deploy.local.errors import LaunchError
 
 if TYPE_CHECKING:
@@ -67,11 +67,12 @@ def _installation(url: str) -> "Installation":
     if found is not None:
         return Installation(found.auditor, found.kafka)
     variables = {name: f"HUIYING_AUDIT_{name.upper()}_DATABASE_URL" for name in _SERVICES}
-    missing = [each for each in (*variables.values(), "HUIYING_KAFKA_BOOTSTRAP") if not os.environ.get(each)]
+    missing = [each for each in (*variables.values(), "HUIYING_KAFKA_BOOTSTRAP") if not given_setting(each)]
     if missing:
         raise LaunchError(
             f"本机没有记录 {url} 的系统，环境变量也不全", f"请先运行 huiying up，或设置 {'、'.join(missing)}"
         )
-    databases = {name: os.environ[variable] for name, variable in variables.items()}
-    prefix = os.environ.get("HUIYING_KAFKA_PREFIX", "")
-    return Installation(databases, os.environ["HUIYING_KAFKA_BOOTSTRAP"], prefix)
+    databases = {name: given_setting(variable) for name, variable in variables.items()}
+    return Installation(
+        databases, given_setting("HUIYING_KAFKA_BOOTSTRAP"), given_setting("HUIYING_KAFKA_PREFIX")
+    )

@@ -21,6 +21,7 @@ CLAUSES = {
 _NAMESPACE = UUID(int=7)
 
 
+@cache
 def uid(name: str) -> UUID:
     """Return the id that goes by this name in a test."""
     return uuid5(_NAMESPACE, name)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.dispatch.domain.answers import clean_text, misfit, text_problem
 from services.dispatch.domain.assignment import Action, State, take_step
-from services.dispatch.domain.cases import Case, Deadline, after_step, deadlines_of, with_next_clock
+from services.dispatch.domain.cases import Case, Deadline, after_step, deadlines_of, next_clock
 from services.dispatch.domain.lateness import elapsed_minutes, further_workdays, further_workdays_cap
 from services.dispatch.domain.standards import Basis, ClockKind, due_times
 from tests.support.shipped import raw_rule_book, standards, work_calendar
@@ -121,18 +121,18 @@ def test_of_imported_history_only_the_answer_is_recorded_and_nothing_runs() -> N
         ("answer", False, True),
     ]
     assert [one.deadline_id for one in live] == [one.deadline_id for one in history]
-    assert with_next_clock(case(origin="history"), history).next_clock is None
+    assert next_clock(case(origin="history"), history) == (None, None)
 
 
 def test_the_next_clock_is_the_one_that_runs_out_first() -> None:
     clocks = deadlines(case())
-    assert with_next_clock(case(), clocks).next_clock == "accept"
+    assert next_clock(case(), clocks)[0] == "accept"
 
     stopped = tuple(
         replace(one, met_at=at("2019-09-27 10:05")) if one.kind == "accept" else one for one in clocks
     )
-    assert with_next_clock(case(), stopped).next_clock == "arrive"
-    assert with_next_clock(replace(case(), open=False), stopped).next_due_at is None
+    assert next_clock(case(), stopped)[0] == "arrive"
+    assert next_clock(replace(case(), open=False), stopped) == (None, None)
 
 
 @pytest.mark.parametrize("action", Action)
