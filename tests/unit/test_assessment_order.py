@@ -145,27 +145,27 @@ START = at("2019-03-20 12:00")
 CASES = "abcde"
 
 
+late_clocks = st.integers(0, 9)
+case_names = st.sampled_from(CASES)
+units = st.sampled_from(["repair", "office"])
+days_later = st.sampled_from([0, 1, 11, 12, 29, 30, 31, 41, 42, 60])
+minutes_later = st.sampled_from([0, 0, 1])
+kinds = st.sampled_from(ClockKind)
+urgencies = st.sampled_from(["P1", "P2", "P3"])
+further_workdays = st.integers(0, 10)
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[Fact]:
     facts: list[Fact] = []
-    for n in range(draw(st.integers(0, 9))):
-        case = draw(st.sampled_from(CASES))
-        unit = draw(st.sampled_from(["repair", "office"]))
-        when = START + timedelta(
-            days=draw(st.sampled_from([0, 1, 11, 12, 29, 30, 31, 41, 42, 60])),
-            minutes=draw(st.sampled_from([0, 0, 1])),
-        )
-        late = miss(
-            case,
-            draw(st.sampled_from(ClockKind)),
-            when,
-            unit=unit,
-            urgency=draw(st.sampled_from(["P1", "P2", "P3"])),
-            deadline=f"deadline {n}",
-        )
+    for n in range(draw(late_clocks)):
+        case, unit = draw(case_names), draw(units)
+        when = START + timedelta(days=draw(days_later), minutes=draw(minutes_later))
+        kind, urgency = draw(kinds), draw(urgencies)
+        late = miss(case, kind, when, unit=unit, urgency=urgency, deadline=f"deadline {n}")
         facts.append(late)
-        if late.kind is ClockKind.COMPLETE:
-            facts.extend(overdue(late, day) for day in range(1, draw(st.integers(0, 10)) + 1))
+        if kind is ClockKind.COMPLETE:
+            facts.extend(overdue(late, day) for day in range(1, draw(further_workdays) + 1))
         if draw(st.booleans()):
             facts.append(Taken(late.case_id, unit))
     return facts

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import uvicorn
 from fastapi import FastAPI
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
@@ -101,6 +100,8 @@ def paths(statuses: Iterable[int] = ERRORS) -> list[str]:
 @contextmanager
 def running() -> Iterator[str]:
     """Serve the previews on a free port of 127.0.0.1; gives the address."""
+    import uvicorn
+
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(create_app(), log_level="warning", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
