@@ -94,10 +94,10 @@ class StandardRow:
     def applies(self, unit: str, category: str | None, kind: str | None, urgency: str) -> bool:
         """Say whether this row is about such a case."""
         return (
-            self.unit in {ANY, unit}
-            and self.category in {ANY, category}
-            and self.kind in {ANY, kind}
-            and self.urgency in {ANY, urgency}
+            self.unit in (ANY, unit)
+            and self.category in (ANY, category)
+            and self.kind in (ANY, kind)
+            and self.urgency in (ANY, urgency)
         )
 
     @property

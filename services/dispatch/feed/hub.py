@@ -16,14 +16,16 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.dispatch.store.feed_reading import Change, get_positions, list_changes
 from shared.database import Sessions, run_unit
-from shared.runtime import Runtime
+
+if TYPE_CHECKING:
+    from shared.runtime import Runtime
 
 __all__ = ["Frame", "Hub", "View", "Watcher"]
 
@@ -195,7 +197,7 @@ class Hub:
         for watcher in self._watchers():
             watcher.end()
 
-    async def run(self, runtime: Runtime) -> None:
+    async def run(self, runtime: "Runtime") -> None:
         """Hand every committed change to those who watch, until cancelled; ends if the connection is lost."""
         connection = await asyncpg.connect(self._dsn, timeout=5)
         try:
@@ -210,7 +212,7 @@ class Hub:
         finally:
             connection.terminate()
 
-    async def attend(self, _runtime: Runtime) -> None:
+    async def attend(self, _runtime: "Runtime") -> None:
         """End the streams of sessions that are over, and keep quiet ones open, until cancelled."""
         while True:
             await asyncio.sleep(_CHECK_SECONDS)
