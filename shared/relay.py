@@ -33,6 +33,8 @@ _log = get_logger(__name__)
 
 _BATCH = 2000
 _POLL_SECONDS = 1.0
+_GATHER_SECONDS = 0.01
+"""Least pause between two looks: what is committed meanwhile goes together, all the way to the readers."""
 _SEND_SECONDS = 20.0
 _STOP_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
@@ -98,6 +100,7 @@ class Relay:
                 term.check()
                 self._wake.clear()
                 if await self._publish_once(term, producer) < _BATCH:
+                    await asyncio.sleep(_GATHER_SECONDS)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
         finally:
