@@ -118,4 +118,4 @@ def _show_refusals(report: "Report", console: "Console") -> None:
     if report.in_progress:
         console.print(f"{report.in_progress} 条还在处理，可稍后再看；处理不了的见 huiying dead list")
     if report.unknown_categories:
-        console.print(f"{report.unknown_categories} 行的类别不在规则书里，已按内容派单")
+        console.print(f"{report.unknown_categories} 行的类别不在考核细则里，已按内容派单")

@@ -92,4 +92,4 @@ def _show_entries(found: dict[str, Any]) -> None:
 
 
 def _title(found: dict[str, Any]) -> str:
-    return f"{found['month']} 考核表（规则书第 {found['rule_book_version']} 版）"
+    return f"{found['month']} 考核表（细则第 {found['rule_book_version']} 版）"

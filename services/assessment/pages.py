@@ -6,7 +6,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.assessment.domain.wording import month_of
 from services.assessment.store.ledger import Line
@@ -16,7 +15,8 @@ from shared import state
 from shared.auth import Principal, signed_in
 from shared.contracts.dispatch import UnitState
 from shared.database import SessionDep
-from shared.pages import Pages, Viewer
+from shared.pages import Pages
+from shared.viewer import viewer_of
 
 __all__ = ["router"]
 
@@ -55,7 +55,7 @@ async def get_statements(
             }
             for one in found.units
         ],
-        user=await _viewer(session, who),
+        user=await viewer_of(session, who),
     )
 
 
@@ -86,7 +86,7 @@ async def get_unit_statement(
         entry_count=total.entry_count,
         entries=[_row(line, titles.get(line.clause, ""), names) for line in lines[:_PAGE]],
         more_url=last and f"/assessment/statements/{month}/{shown.code}?after={last}",
-        user=await _viewer(session, who),
+        user=await viewer_of(session, who),
     )
 
 
@@ -110,7 +110,7 @@ async def get_evidence(event_id: UUID, request: Request, session: SessionDep, wh
             "facts": describe(row, unit.name if unit else str(row.body["unit"])),
         },
         back_url=f"/assessment/statements/{month}/{row.body['unit']}",
-        user=await _viewer(session, who),
+        user=await viewer_of(session, who),
     )
 
 
@@ -131,8 +131,3 @@ def _row(line: Line, title: str, names: Mapping[UUID, str]) -> dict[str, Any]:
 def _pages(request: Request) -> Pages:
     pages: Pages = request.app.state.pages
     return pages
-
-
-async def _viewer(session: AsyncSession, who: Principal) -> Viewer:
-    unit = await state.find(session, UnitState, f"unit:{who.unit}") if who.unit else None
-    return Viewer(who.name, who.role.value, unit.name if unit else "")

@@ -22,8 +22,9 @@ from services.notify.wording import OCCASION_NAMES
 from shared.auth import Principal, require, signed_in
 from shared.contracts.dispatch import Role
 from shared.database import SessionDep
-from shared.pages import Pages, Viewer
+from shared.pages import Pages
 from shared.problems import Problem
+from shared.viewer import viewer_of
 
 __all__ = ["router"]
 
@@ -72,7 +73,7 @@ async def get_deliveries(
         older_url=older,
         before=before,
         requeued=requeued,
-        user=await _viewer(session, who),
+        user=await viewer_of(session, who),
     )
 
 
@@ -161,7 +162,7 @@ async def _channels(
         unit_options=[(unit.code, unit.name) for unit in await units(session)],
         values=values or {},
         errors=errors or {},
-        user=await _viewer(session, who),
+        user=await viewer_of(session, who),
     )
 
 
@@ -187,8 +188,3 @@ def _row(one: views.DeliveryView, *, may_retry: bool) -> dict[str, Any]:
 def _pages(request: Request) -> Pages:
     pages: Pages = request.app.state.pages
     return pages
-
-
-async def _viewer(session: AsyncSession, who: Principal) -> Viewer:
-    names = {unit.code: unit.name for unit in await units(session)}
-    return Viewer(who.name, who.role.value, names.get(who.unit or "", ""))

@@ -9,13 +9,11 @@ from fastapi import Depends, Request, Response
 from services.dispatch.usecases.reference import Knowledge, Reference
 from shared.auth import Principal, signed_in
 from shared.clock import Clock
-from shared.contracts.dispatch import Role
 from shared.database import SessionDep
-from shared.pages import Pages, Viewer
+from shared.pages import Pages
+from shared.viewer import COMPANY, viewer_among
 
-__all__ = ["COMPANY", "Here", "Known", "Reader", "Visit", "pages_of"]
-
-COMPANY = "公司"
+__all__ = ["Here", "Known", "Reader", "Visit", "pages_of"]
 
 Reader = Annotated[Principal, Depends(signed_in)]
 
@@ -67,8 +65,7 @@ class Visit:
 
     def page(self, name: str, status: int = 200, **context: Any) -> Response:
         """Answer with a template, the reader in its header."""
-        unit = self.known.office if self.reader.role is Role.OFFICE else self.reader.unit
-        user = Viewer(name=self.reader.name, role=self.reader.role.value, unit_name=self.unit_name(unit))
+        user = viewer_among(self.reader, self.known.units, self.known.office)
         return pages_of(self.request).page(self.request, name, status, user=user, **context)
 
 
