@@ -110,13 +110,10 @@ def _start_holder(kind: str, answer: Path, *, durable: bool) -> None:
             start_new_session=True,
         )
     answer.with_suffix(".pid").write_text(str(holder.pid))
-    _HOLDERS.append(holder)
     eventually_sync(lambda: answer.exists() or holder.poll() is not None, timeout=180, pause=0.05)
     if not answer.exists():
         raise RuntimeError(f"{kind} did not start: {answer.with_suffix('.log').read_text()[-2000:]}")
-
-
-_HOLDERS: list[subprocess.Popen[bytes]] = []  # kept, so that no handle is collected while the server runs
+    holder.returncode = 0  # it may outlive this worker, for the others: nobody waits for it here
 
 
 def _await(coroutine: Coroutine[Any, Any, T]) -> T:
