@@ -55,7 +55,7 @@ def stop_run() -> None:
     for file in folder.glob("*.pid"):
         with suppress(ProcessLookupError):
             os.kill(int(file.read_text()), signal.SIGTERM)
-    for own in _HOLDERS:
+    for own in _OWN:
         own.wait()
     for file in folder.glob("*.pid"):  # a worker's children
         holder = int(file.read_text())
@@ -113,7 +113,13 @@ def _start_holder(kind: str, answer: Path, *, durable: bool) -> None:
     eventually_sync(lambda: answer.exists() or holder.poll() is not None, timeout=180, pause=0.05)
     if not answer.exists():
         raise RuntimeError(f"{kind} did not start: {answer.with_suffix('.log').read_text()[-2000:]}")
-    holder.returncode = 0  # it may outlive this worker, for the others: nobody waits for it here
+    if owner == str(os.getpid()):
+        _OWN.append(holder)
+    else:
+        holder.returncode = 0  # it outlives this worker, for the others: nobody waits for it here
+
+
+_OWN: list[subprocess.Popen[bytes]] = []  # to be waited for at the end of a run without workers
 
 
 def _await(coroutine: Coroutine[Any, Any, T]) -> T:
