@@ -30,12 +30,11 @@ class Connections:
         self._idle: list[Any] = []
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Writer]:
-        """One transaction, committed at the end of the block. A connection that met an error is not kept."""
+    async def writer(self) -> AsyncIterator[Writer]:
+        """A connection on which each statement is a transaction. One that met an error is not kept."""
         connection = await self._take()
         try:
-            async with connection.transaction():
-                yield connection
+            yield connection
         except BaseException:
             connection.terminate()
             raise

@@ -1,11 +1,12 @@
 """The registering hot path: drafts that arrive together share a transaction.
 
 Theory of operation. A draft waits in a queue of this process until one of two flushers takes it, with all
-that wait there by then, into one transaction. While a flusher waits for its COMMIT the next batch gathers, so
-batches grow with the load and a lone draft waits for nobody. Every draft gets its own outcome, and only after
-the COMMIT. Where a batch fails for what it holds, its drafts go one by one, so that one bad draft fails
-alone; where it fails for the database's sake it is tried again, with the same ids, so that a commit whose
-outcome was in doubt is found and not repeated. A draft whose caller gave up before its turn is dropped.
+that wait there by then, into one statement, which is a transaction. While a flusher waits for its commit the
+next batch gathers, so batches grow with the load and a lone draft waits for nobody. Every draft gets its own
+outcome, and only after the commit. Where a batch fails for what it holds, its drafts go one by one, so that
+one bad draft fails alone; where it fails for the database's sake it is tried again, with the same ids, so
+that a commit whose outcome was in doubt is found and not repeated. A draft whose caller gave up before its
+turn is dropped.
 """
 
 import asyncio
@@ -100,9 +101,8 @@ class GroupCommit:
     async def _commit(self, drafts: Sequence[Draft]) -> list[Outcome]:
         for pause in (*_RETRY_PAUSES, None):
             try:
-                async with self._connections.transaction() as writer:
+                async with self._connections.writer() as writer:
                     outcomes = await register_all(writer, drafts, self._public_url)
-                    crash_point("intake.before_commit_of_registration")
             except Exception as error:
                 if pause is None or not is_passing(error):
                     raise

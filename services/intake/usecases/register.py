@@ -76,7 +76,7 @@ class Draft:
 
 
 async def register_all(writer: Writer, drafts: Sequence[Draft], public_url: str) -> list[Outcome]:
-    """Register drafts in the writer's transaction; return the reply to each, in their order.
+    """Register drafts, all in one statement; return the reply to each, in their order.
 
     Of drafts with the same key and report one is registered, and all get its reply, now or years later; with
     the same key and another report, KeyReusedError is that draft's outcome.
