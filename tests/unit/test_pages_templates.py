@@ -8,7 +8,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from httpx import Response
 from starlette.testclient import TestClient
 
 from deploy.assets.__main__ import icon_names
@@ -39,18 +38,25 @@ def client() -> Iterator[TestClient]:
         yield made
 
 
+class Page:
+    """What a browser gets that asks for a path."""
+
+    def __init__(self, client: TestClient, path: str) -> None:
+        self.answer = client.get(path, headers={"accept": "text/html"})
+        self.tags = Tags(self.answer.text).found
+
+
 @pytest.fixture(scope="module")
-def page(client: TestClient) -> Callable[[str], Response]:
-    """The answer to a browser that asks for a path, got once."""
-    return cache(lambda path: client.get(path, headers={"accept": "text/html"}))
+def page(client: TestClient) -> Callable[[str], Page]:
+    """Ask for a path, each only once."""
+    return cache(lambda path: Page(client, path))
 
 
 @pytest.mark.parametrize("path", paths())
 def test_a_page_is_chinese_html_that_a_strict_content_policy_lets_through(
-    page: Callable[[str], Response], path: str
+    page: Callable[[str], Page], path: str
 ) -> None:
-    answer = page(path)
-    tags = Tags(answer.text).found
+    answer, tags = page(path).answer, page(path).tags
 
     assert "default-src 'self'" in answer.headers["content-security-policy"]
     assert answer.headers["cache-control"] == "no-store"
@@ -68,9 +74,9 @@ def test_a_page_is_chinese_html_that_a_strict_content_policy_lets_through(
 
 @pytest.mark.parametrize("path", paths())
 def test_ids_are_unique_and_every_label_and_description_names_one(
-    page: Callable[[str], Response], path: str
+    page: Callable[[str], Page], path: str
 ) -> None:
-    tags = Tags(page(path).text).found
+    tags = page(path).tags
     ids = Counter(attributes["id"] for _, attributes in tags if "id" in attributes)
     assert not [name for name, times in ids.items() if times > 1]
     for _, attributes in tags:
@@ -78,8 +84,8 @@ def test_ids_are_unique_and_every_label_and_description_names_one(
             assert set((attributes.get(name) or "").split()) <= set(ids), (name, attributes)
 
 
-def test_each_sample_keeps_its_status(page: Callable[[str], Response]) -> None:
-    assert {sample.path: page(sample.path).status_code for sample in SAMPLES} == {
+def test_each_sample_keeps_its_status(page: Callable[[str], Page]) -> None:
+    assert {sample.path: page(sample.path).answer.status_code for sample in SAMPLES} == {
         sample.path: sample.status for sample in SAMPLES
     }
 

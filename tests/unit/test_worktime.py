@@ -224,11 +224,15 @@ def test_bad_calendar_names_the_path(change: dict[str, object], message: str) ->
         CalendarData.parse(raw_calendar() | change)
 
 
+@cache
+def oracle_worked(day: date) -> bool:
+    return day in company().makeup or (day.weekday() < 5 and day not in company().holidays)
+
+
 def oracle_open(moment: datetime) -> bool:
     here = moment.astimezone(SHANGHAI)
-    worked = here.date() in company().makeup or (here.weekday() < 5 and here.date() not in company().holidays)
     minute = here.hour * 60 + here.minute
-    return worked and any(start <= minute < end for start, end in DAY_RANGES)
+    return oracle_worked(here.date()) and any(start <= minute < end for start, end in DAY_RANGES)
 
 
 def oracle_minutes(start: datetime, end: datetime) -> int:
