@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared import deadletters, inbox
 from shared.consume import Subscription, take
 from shared.crashpoints import crash_point
-from shared.database import Sessions, is_passing_failure, run_unit
+from shared.database import Sessions, describe, is_passing_failure, run_unit
 from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.wire import Envelope, Poison, Unreadable, raw_of, read_envelope, with_safe_headers
@@ -110,6 +110,8 @@ class Inlet:
             return
         self._settled = {}
         offsets = {one: settled[one] for one in settled.keys() & consumer.assignment()}
+        if not offsets:  # all went to another member
+            return
         try:
             await consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError):
@@ -128,7 +130,7 @@ class Inlet:
 
     async def sweep(self) -> None:
         """Try again what waits in `pending_events`, oldest try first."""
-        keys = await run_unit(self._sessions, inbox.waiting_keys)
+        keys = await run_unit(self._sessions, lambda session: inbox.waiting_keys(session, self.topics))
         if not keys:
             return
         try:
@@ -180,7 +182,7 @@ class Inlet:
             except Exception as error:  # noqa: BLE001 - unknown: tried again, then kept
                 if attempt == _ATTEMPTS:
                     _log.exception("unknown_error", event_id=str(envelope.id), type=envelope.type)
-                    await self._bury(envelope, "unknown", f"{type(error).__name__}: {error}", deadline)
+                    await self._bury(envelope, "unknown", describe(error), deadline)
                     return
                 await asyncio.sleep(_FIRST_DELAY * attempt)
             else:
@@ -281,6 +283,11 @@ def declare_subscriber(
         try:
             await inlet.settle(records)
         except HoldTooLongError:
+            _rewind(consumer, records)
+        except Exception as error:  # noqa: BLE001 - not even a dead letter could be kept: FastStream would go on
+            inlet.holding = type(error).__name__
+            _log.exception("batch_not_settled", size=len(records))
+            await asyncio.sleep(_LONGEST_DELAY)
             _rewind(consumer, records)
         else:
             inlet.note(consumer, records)

@@ -24,6 +24,7 @@ __all__ = [
     "create_engine",
     "create_sessions",
     "delivery_metadata",
+    "describe",
     "fetch",
     "is_passing_failure",
     "run_unit",
@@ -53,7 +54,8 @@ _SERVER_SETTINGS = {
     "idle_in_transaction_session_timeout": "60000",
     "jit": "off",
 }
-_PASSING_UNLESS = ("22", "23", "42")  # data, integrity and syntax errors do not pass by waiting
+_PASSING_UNLESS = ("21", "22", "23", "42", "54", "P0")
+"""What no waiting cures: one row twice, data, integrity, syntax, limits, what our triggers refuse."""
 
 
 def async_url(url: str) -> str:
@@ -135,6 +137,17 @@ def sqlstate(error: BaseException) -> str | None:
     original = getattr(error, "orig", error)
     state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
     return str(state) if state else None
+
+
+def describe(error: BaseException) -> str:
+    """Say what went wrong without what a row holds, which a database's message may quote."""
+    state = sqlstate(error)
+    if state is None:
+        return f"{type(error).__name__}: {error}"
+    original = getattr(error, "orig", error)
+    driver = original.__cause__ or original
+    named = (getattr(driver, name, None) for name in ("table_name", "column_name", "constraint_name"))
+    return f"{type(driver).__name__}: {' '.join(filter(None, (state, *named)))}"
 
 
 def is_passing_failure(error: BaseException) -> bool:

@@ -6,12 +6,11 @@ Plain ASGI, so that streams stay streams and the hot path stays hot.
 import re
 import time
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 import structlog
 from prometheus_client import Histogram
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,6 +25,7 @@ _log = get_logger(__name__)
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
+_GONE = 499  # noted where the client left before it had said all
 MAX_BODY = 4 * 1024 * 1024
 
 Headers = Mapping[bytes, bytes]
@@ -80,6 +80,8 @@ class Edge:
 
         try:
             await self._answer(scope, headers, receive, noting)
+        except ClientDisconnect:
+            status = status or _GONE
         except Exception as error:  # noqa: BLE001 - the last resort answers
             # Starlette raises on after its own answer; uvicorn ends a response left unfinished.
             if not status:
@@ -146,7 +148,7 @@ def _is_forged(headers: Headers) -> bool:
     if site is not None:
         return site not in {b"same-origin", b"none"}
     origin = headers.get(b"origin")
-    return origin is not None and urlsplit(origin).netloc != headers.get(b"host")
+    return origin is not None and origin.partition(b"://")[2] != headers.get(b"host")
 
 
 def _too_large(request_id: str, limit: int) -> Response:

@@ -207,12 +207,15 @@ async def load_pending(session: AsyncSession, keys: Collection[str]) -> list[Env
     return found
 
 
-async def waiting_keys(session: AsyncSession, *, limit: int = 500) -> list[str]:
-    """Keys with something waiting that was not tried for a second, longest untried first; marks the try."""
+async def waiting_keys(session: AsyncSession, topics: Collection[str], *, limit: int = 500) -> list[str]:
+    """Keys under which something of `topics` waits that was not tried for a second; marks the try.
+
+    The longest untried come first.
+    """
     table = pending_events.c
     rows = await session.execute(
         sa.select(table.key)
-        .where(table.tried_at < sa.func.now() - sa.text("interval '1 second'"))
+        .where(table.topic.in_(topics), table.tried_at < sa.func.now() - sa.text("interval '1 second'"))
         .group_by(table.key)
         .order_by(sa.func.min(table.tried_at))
         .limit(limit)
@@ -220,6 +223,8 @@ async def waiting_keys(session: AsyncSession, *, limit: int = 500) -> list[str]:
     keys = [key for (key,) in rows]
     if keys:
         await session.execute(
-            sa.update(pending_events).where(table.key.in_(keys)).values(tried_at=sa.func.now())
+            sa.update(pending_events)
+            .where(table.topic.in_(topics), table.key.in_(keys))
+            .values(tried_at=sa.func.now())
         )
     return keys

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+import asyncpg
 import sqlalchemy as sa
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -41,6 +42,8 @@ _STUCK_SECONDS = 60
 _WATCH_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
 _HOUR = 3600.0
+_DATABASE_AWAY = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+"""What a database that is away raises; a connection that it refuses, the driver's own."""
 
 Background = Callable[["Runtime"], Coroutine[Any, Any, None]]
 C = TypeVar("C", AIOKafkaConsumer, AIOKafkaAdminClient)
@@ -129,7 +132,7 @@ class Runtime:
             if not await run_unit(self.sessions, lambda session: is_at_head(session, newest)):
                 return {"database": f"migrations are not at {newest}: run huiying migrate"}
             oldest, waiting = await run_unit(self.sessions, _backlog)
-        except (SQLAlchemyError, OSError) as error:
+        except _DATABASE_AWAY as error:
             return {"database": type(error).__name__}
         found = {}
         if oldest[1] > _STALE_RELAY_SECONDS:
@@ -167,7 +170,7 @@ class Runtime:
         while True:
             try:
                 await self._wait_for_state(group, topics)
-            except (KafkaError, SQLAlchemyError, OSError) as error:
+            except (KafkaError, *_DATABASE_AWAY) as error:
                 _log.warning("state_not_read_yet", group=group, reason=type(error).__name__)
                 await asyncio.sleep(_RETRY_SECONDS)
             else:

@@ -1,5 +1,6 @@
 """Kafka records as we read them: total functions from bytes to an envelope or a reason."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -24,6 +25,9 @@ __all__ = [
 ]
 
 _BINARY = "hex:"
+_LONGEST_KEY = 500  # bytes; what an index of the database holds, and far more than any key of ours
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""The escape of a NUL; where its backslash is itself escaped, a text just spells it out."""
 
 
 class Poison(Exception):  # noqa: N818 - the field's word
@@ -104,7 +108,7 @@ def read_envelope(raw: RawRecord, *, pending: bool = False, discarded: bool = Fa
     if binary:
         return Unreadable(raw, "header", f"header values are not UTF-8 text: {', '.join(binary)}", key, seq)
     if key is None:
-        return Unreadable(raw, "key", "the key is missing or not UTF-8", key, seq)
+        return Unreadable(raw, "key", "the key is missing, too long or not UTF-8", key, seq)
     if seq is None:
         return Unreadable(raw, "header", "ce_seq is not a positive number", key, seq)
     event_type = raw.headers.get("ce_type", "")
@@ -135,7 +139,7 @@ def decode(envelope: Envelope, kind: type[Event]) -> Received[Event]:
     value = envelope.raw.value
     if not value:
         raise Poison("empty", "the record has no value")
-    if b"\\u0000" in value:
+    if _NUL.search(value):
         raise Poison("payload", "the payload holds a NUL character")
     try:
         data = kind.model_validate_json(value)
@@ -165,7 +169,7 @@ def received(envelope: Envelope, data: Event | None) -> Received[Event]:
 
 
 def _key(key: bytes | None) -> str | None:
-    if not key or b"\x00" in key:
+    if not key or len(key) > _LONGEST_KEY or b"\x00" in key:
         return None
     try:
         return key.decode()

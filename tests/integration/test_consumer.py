@@ -7,10 +7,15 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
+import shared.broker
 from shared import deadletters
+from shared.broker import Inlet
+from shared.consume import state_subscription
 from shared.contracts.envelope import Event, Received
 from shared.database import transaction
+from shared.metrics import Metrics
 from shared.wire import Poison
 from tests.support.delivery import Toy, accepted, content, headers, registered, toy
 from tests.support.infrastructure import PostgresServer
@@ -187,6 +192,66 @@ async def _has_dead_letter(service: Toy) -> bool:
 async def _swept_to(service: Toy, effects: int) -> bool:
     await service.inlet.sweep()
     return await service.count("effects") == effects and await service.count("pending_events") == 0
+
+
+async def test_replicas_of_other_topics_leave_what_waits_to_those_who_take_it(
+    kafka: str, postgres: PostgresServer
+) -> None:
+    """A service has two inlets on one database; the one that sweeps first must not use up the try."""
+    async with toy(kafka, postgres.create_database(), partitions=1) as service:
+        complaint = uuid4()
+        await service.send([(registered(complaint), 1)])
+        async with service.consuming():
+            await eventually(lambda: _committed(service, "complaint.events", 1), timeout=LIMIT)
+        assert await service.count("pending_events") == 1
+        await service.rows(
+            "INSERT INTO effects (topic, key, seq) VALUES ('complaint.content', $1, 1)", str(complaint)
+        )
+        await service.rows("UPDATE pending_events SET tried_at = now() - interval '1 minute'")
+
+        others = Inlet("toy", service.sessions, [state_subscription("directory.state")], Metrics())
+        await others.sweep()
+        await service.inlet.sweep()
+
+        assert await service.count("pending_events") == 0
+
+
+async def test_offsets_of_partitions_that_all_went_elsewhere_are_dropped(
+    kafka: str, postgres: PostgresServer
+) -> None:
+    async with toy(kafka, postgres.create_database(), partitions=1) as service:
+        await service.send([(content(uuid4()), 1)])
+        records = await service.read_topic("complaint.content", 1)
+        consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=f"{service.prefix}toy")
+        async with consumer:
+            consumer.assign([TopicPartition(f"{service.prefix}complaint.events", 0)])
+            service.inlet.note(consumer, records)
+            await service.inlet.acknowledge()
+        assert await service.committed("complaint.content") == 0
+
+
+async def test_a_batch_that_cannot_even_be_buried_is_taken_again(
+    kafka: str, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared.broker, "_LONGEST_DELAY", 0.5)
+    async with toy(kafka, postgres.create_database(), partitions=1) as service:
+        first, second = uuid4(), uuid4()
+        settle, failed = service.inlet.settle, list[bool]()
+
+        async def fail_once(records: Any) -> None:
+            if not failed:
+                failed.append(True)
+                raise RuntimeError("nobody expected this")
+            await settle(records)
+
+        monkeypatch.setattr(service.inlet, "settle", fail_once)
+        await service.send([(content(first), 1)])
+        async with service.consuming():
+            await eventually(lambda: service.inlet.holding, timeout=LIMIT)
+            await service.send([(content(second), 1)])
+            await eventually(lambda: _committed(service, "complaint.content", 2), timeout=LIMIT)
+        assert [key for _, key, _ in await service.effects()] == [str(first), str(second)]
+        assert service.inlet.holding is None
 
 
 async def test_a_discarded_dead_letter_lets_its_complaint_go_on(kafka: str, postgres: PostgresServer) -> None:

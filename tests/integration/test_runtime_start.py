@@ -1,7 +1,8 @@
-"""A service starts its consumers although Kafka fails while it waits for the state topics."""
+"""A service starts its consumers although Kafka or the database fails while it waits for the state topics."""
 
 from collections.abc import Sequence
 
+import asyncpg
 import pytest
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from pydantic import SecretStr
@@ -14,9 +15,10 @@ from shared.settings import ServiceSettings
 
 
 class _Starting(Runtime):
-    """Subscribes to nothing, and finds no coordinator in its first two tries."""
+    """Subscribes to nothing, and fails in its first two tries."""
 
     tries = 0
+    failure: Exception = GroupCoordinatorNotAvailableError()
 
     async def _subscribe(self, _group: str, _inlet: Inlet) -> None:
         return None
@@ -24,10 +26,17 @@ class _Starting(Runtime):
     async def _wait_for_state(self, _group: str, _topics: Sequence[str]) -> None:
         self.tries += 1
         if self.tries < 3:
-            raise GroupCoordinatorNotAvailableError
+            raise self.failure
 
 
-async def test_a_coordinator_that_is_not_there_yet_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "failure",
+    [GroupCoordinatorNotAvailableError(), asyncpg.CannotConnectNowError(), ConnectionRefusedError()],
+    ids=lambda failure: type(failure).__name__,
+)
+async def test_what_is_not_there_yet_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
     monkeypatch.setattr(shared.runtime, "_RETRY_SECONDS", 0)
     settings = ServiceSettings(
         database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"), kafka_bootstrap="127.0.0.1:1"
@@ -35,6 +44,7 @@ async def test_a_coordinator_that_is_not_there_yet_is_waited_for(monkeypatch: py
     runtime = _Starting(
         "intake", settings, migrations=FOLDER / "migrations", subscriptions=(), state_topics=()
     )
+    runtime.failure = failure
     await runtime._start_consumers()
     assert runtime.tries == 3
     assert runtime._started

@@ -1,10 +1,11 @@
 """Which errors waiting may cure: decides whether a consumer holds or takes its batch apart."""
 
+import asyncpg
 import pytest
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from shared.database import async_url, is_passing_failure
+from shared.database import async_url, describe, is_passing_failure
 
 
 class DriverError(Exception):
@@ -41,9 +42,12 @@ def test_these_pass(error: BaseException) -> None:
 @pytest.mark.parametrize(
     "error",
     [
+        from_database("21000"),  # one row twice in a statement
         from_database("22021"),  # not a character
         from_database("23505"),  # unique violation
         from_database("42703"),  # no such column
+        from_database("54000"),  # longer than an index holds
+        from_database("P0001"),  # refused by a trigger
         ValueError("ours"),
         KeyError("ours"),
     ],
@@ -51,6 +55,18 @@ def test_these_pass(error: BaseException) -> None:
 )
 def test_these_do_not(error: BaseException) -> None:
     assert not is_passing_failure(error)
+
+
+def test_an_error_is_described_without_what_the_row_holds() -> None:
+    refused = asyncpg.NotNullViolationError('null value in column "text"')
+    refused.detail = "Failing row contains (13912345678)."
+    refused.table_name, refused.column_name = "contents", "text"
+    wrapped = DriverError("23502")
+    wrapped.__cause__ = refused
+
+    for error in (refused, DBAPIError("INSERT", {}, wrapped)):
+        assert describe(error) == "NotNullViolationError: 23502 contents text"
+    assert describe(KeyError("ours")) == "KeyError: 'ours'"
 
 
 def test_an_address_keeps_its_password() -> None:

@@ -10,6 +10,7 @@ import structlog
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import OperationalError
+from starlette.types import Message, Receive, Scope, Send
 
 from shared.edge import Edge
 from shared.metrics import Metrics
@@ -114,10 +115,17 @@ async def test_a_database_that_is_away_is_a_503_saying_when_to_come_back(
 
 @pytest.mark.parametrize(
     "headers",
-    [{"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "https://evil.example"}],
+    [
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://["},
+        {"origin": b"http://\xff"},
+    ],
 )
 async def test_a_post_made_by_another_site_is_refused(
-    client: httpx.AsyncClient, headers: dict[str, str]
+    client: httpx.AsyncClient, headers: dict[str, str | bytes]
 ) -> None:
     is_problem(await client.post("/api/reports", json={"text": "好"}, headers=headers), 403)
 
@@ -162,6 +170,25 @@ async def test_a_request_id_is_kept_if_it_is_one_and_made_otherwise(
 
     assert (response.headers["x-request-id"] == given) is kept
     assert response.json()["request_id"] == response.headers["x-request-id"]
+
+
+async def test_a_client_that_leaves_in_the_middle_is_no_failure_of_ours() -> None:
+    async def reads(scope: Scope, receive: Receive, _send: Send) -> None:
+        await Request(scope, receive).body()
+
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def nobody(message: Message) -> None:
+        raise AssertionError(message)
+
+    metrics = Metrics()
+    edge = Edge(reads, service="test", metrics=metrics, answer_error=install(FastAPI(), None))
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-length", b"9")]}
+    with structlog.testing.capture_logs() as logged:
+        await edge(scope, gone, nobody)
+
+    assert [(line["log_level"], line["status"]) for line in logged] == [("info", 499)]
 
 
 def test_every_message_template_can_be_filled() -> None:

@@ -62,13 +62,32 @@ def test_a_missing_header_is_a_reason(missing: str) -> None:
     assert isinstance(read_envelope(replace(RECORD, headers=headers)), Unreadable)
 
 
-@pytest.mark.parametrize("key", [None, b"", b"\xff", b"a\x00b"])
-def test_a_key_that_is_no_text_is_a_reason(key: bytes | None) -> None:
+@pytest.mark.parametrize("key", [None, b"", b"\xff", b"a\x00b", b"x" * 3000])
+def test_a_key_that_is_no_text_or_longer_than_an_index_holds_is_a_reason(key: bytes | None) -> None:
     unreadable = read_envelope(replace(RECORD, key=key))
 
     assert isinstance(unreadable, Unreadable)
     assert unreadable.reason == "key"
     assert unreadable.seq == 7
+
+
+@pytest.mark.parametrize("text", ["C:\\u0000", "\\\\u0000", "路径 \\\\\\u0000 有误"])
+def test_a_text_that_spells_out_the_escape_of_a_nul_is_no_nul(text: str) -> None:
+    event = ComplaintContent(complaint_id=uuid4(), text=text)
+    envelope = read_envelope(replace(RECORD, key=event.key.encode(), value=event.to_json()))
+    assert isinstance(envelope, Envelope)
+
+    assert decode(envelope, ComplaintContent).data == event
+
+
+@pytest.mark.parametrize("text", ["\x00", "\\\x00", "a\\\\\x00b"])
+def test_a_nul_in_a_payload_is_poison(text: str) -> None:
+    event = ComplaintContent(complaint_id=uuid4(), text=text)
+    envelope = read_envelope(replace(RECORD, key=event.key.encode(), value=event.to_json()))
+    assert isinstance(envelope, Envelope)
+
+    with pytest.raises(Poison, match="NUL"):
+        decode(envelope, ComplaintContent)
 
 
 def test_a_payload_of_another_key_is_poison() -> None:
