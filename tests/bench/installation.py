@@ -14,6 +14,7 @@ from shared import state
 from shared.auth import mint
 from shared.clock import SystemClock
 from shared.contracts.dispatch import PersonState, Role, SigningKeyState
+from shared.contracts.topics import TOPICS
 from shared.database import create_engine, create_sessions, run_unit
 from shared.ids import uuid7
 from tests.bench.processes import Server, running_server
@@ -53,7 +54,8 @@ class Installation:
 
 async def installation(servers: Servers) -> Installation:
     """Databases migrated and seeded, topics made, the state of all services on its topics; nothing runs."""
-    system = await prepared_system(servers.kafka, servers.postgres, SERVICES)
+    most = max(topic.partitions for topic in TOPICS.values())
+    system = await prepared_system(servers.kafka, servers.postgres, SERVICES, partitions=most)
     token = await _admit_administrator(system.dsn["dispatch"])
     for owner in ("dispatch", "assessment"):
         await deliver(system, owner)

@@ -5,7 +5,7 @@ import socket
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -19,8 +19,9 @@ from deploy import topics
 from deploy.migrate import migrations_folder
 from shared import migrations
 from shared.clock import Clock, SystemClock
+from shared.contracts.topics import TOPICS
 from shared.database import create_engine, create_sessions, run_unit
-from tests.support.infrastructure import PostgresServer
+from tests.support.infrastructure import PARTITIONS, PostgresServer
 from tests.support.wait import eventually
 
 __all__ = ["ALL", "Service", "System", "prepared_system", "running", "started"]
@@ -130,11 +131,17 @@ async def _is_ready(service: Service) -> bool:
     return True
 
 
-async def prepared_system(kafka: str, postgres: PostgresServer, services: Sequence[str] = ALL) -> System:
-    """Databases migrated and seeded, topics made; nothing runs yet."""
+async def prepared_system(
+    kafka: str, postgres: PostgresServer, services: Sequence[str] = ALL, *, partitions: int = PARTITIONS
+) -> System:
+    """Databases migrated and seeded, topics made; nothing runs yet.
+
+    Topics have at most `partitions`: one small broker holds those of all tests.
+    """
     prefix = f"s{uuid.uuid4().hex[:10]}."
     system = System(kafka, prefix, {name: postgres.create_database() for name in services})
-    await topics.apply(kafka, prefix=prefix)
+    few = [replace(topic, partitions=min(partitions, topic.partitions)) for topic in TOPICS.values()]
+    await topics.apply(kafka, prefix=prefix, topics=few)
     for name in services:
         await asyncio.to_thread(migrations.upgrade, migrations_folder(name), system.dsn[name])
         if find_spec(f"services.{name}.seed"):
