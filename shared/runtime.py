@@ -43,7 +43,7 @@ _WATCH_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
 _HOUR = 3600.0
 _DATABASE_AWAY = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
-"""What a database that is away raises; a connection that it refuses, the driver's own."""
+"""What a database that is away raises, by way of SQLAlchemy or, from a bare statement, the driver."""
 
 Background = Callable[["Runtime"], Coroutine[Any, Any, None]]
 C = TypeVar("C", AIOKafkaConsumer, AIOKafkaAdminClient)
