@@ -61,7 +61,7 @@ async def take(
     """
     topics = {one.topic for one in subscriptions}
     locked = inbox.Locked()
-    await locked.lock(session, _reached(one for one in envelopes if one.topic in topics))
+    await locked.lock(session, _reached(one for one in envelopes if one.topic in topics), follow, topics)
     pending: Sequence[Envelope] = ()
     if awaited := locked.awaited.union(follow - {one.key for one in envelopes}).intersection(follow):
         pending = await inbox.load_pending(session, awaited)

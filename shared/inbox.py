@@ -59,8 +59,13 @@ pending_events = sa.Table(
 _LOCK = """
     WITH locked AS (
         INSERT INTO inbox (topic, key, last_seq)
-        SELECT topic, key, reached
-        FROM unnest($1::text[], $2::text[], $3::bigint[]) AS given (topic, key, reached)
+        SELECT topic, key, max(reached)
+        FROM (
+            SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
+            UNION ALL
+            SELECT topic, key, seq FROM pending_events WHERE key = ANY($4::text[]) AND topic = ANY($5::text[])
+        ) AS given (topic, key, reached)
+        GROUP BY topic, key
         ORDER BY topic, key
         ON CONFLICT (topic, key) DO UPDATE SET last_seq = inbox.last_seq
         RETURNING topic, key, last_seq, xmax = 0 AS new
@@ -140,18 +145,26 @@ class Locked:
         """The last applied numbers of one topic's keys."""
         return {key: last for (each, key), last in self.last.items() if each == topic}
 
-    async def lock(self, session: AsyncSession, expected: Mapping[Place, int]) -> None:
-        """Lock the rows of `expected` that are not locked yet, in the order of topic and key.
+    async def lock(
+        self,
+        session: AsyncSession,
+        expected: Mapping[Place, int],
+        follow: Collection[str] = (),
+        topics: Collection[str] = (),
+    ) -> None:
+        """Lock the rows of `expected` that are not locked yet, all in the order of topic and key.
 
+        With them those of `topics` under which something waits for a key in `follow`: were they locked in a
+        second step, a batch and a sweep would wait for each other.
         A row that is missing is made with the number its key is expected to reach in this transaction, so
         that most keys are written once; `advance` puts right what came otherwise.
         """
         places = sorted(expected.keys() - self.last.keys())
-        if not places:
+        if not places and not follow:
             return
-        topics, keys = zip(*places, strict=True)
-        numbers = [expected[place] for place in places]
-        for topic, key, last, new, awaited in await fetch(session, _LOCK, topics, keys, numbers):
+        given = [topic for topic, _ in places], [key for _, key in places], [expected[one] for one in places]
+        rows = await fetch(session, _LOCK, *given, list(follow), list(topics))
+        for topic, key, last, new, awaited in rows:
             self.last[topic, key] = 0 if new else last
             self._stored[topic, key] = last
             if awaited:

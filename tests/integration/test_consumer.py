@@ -1,9 +1,11 @@
 """The consumer: poison is isolated, duplicates and order do not matter, nothing is skipped or blocked."""
 
+import asyncio
 from collections.abc import Sequence
+from functools import partial
 from itertools import permutations
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -12,11 +14,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 import shared.broker
 from shared import deadletters
 from shared.broker import Inlet
-from shared.consume import state_subscription
+from shared.consume import state_subscription, take
 from shared.contracts.envelope import Event, Received
-from shared.database import transaction
+from shared.database import run_unit, transaction
 from shared.metrics import Metrics
-from shared.wire import Poison
+from shared.wire import Envelope, Poison, RawRecord, read_envelope
 from tests.support.delivery import Toy, accepted, content, headers, registered, toy
 from tests.support.infrastructure import PostgresServer
 from tests.support.wait import eventually
@@ -214,6 +216,41 @@ async def test_replicas_of_other_topics_leave_what_waits_to_those_who_take_it(
         await service.inlet.sweep()
 
         assert await service.count("pending_events") == 0
+
+
+async def test_a_sweep_and_a_batch_of_the_same_keys_never_wait_for_each_other(
+    kafka: str, postgres: PostgresServer
+) -> None:
+    async with toy(kafka, postgres.create_database(), partitions=1) as service:
+        take_in = partial(_take_in, service)
+        for _ in range(15):
+            key = uuid4()
+            waiting = [_envelope(accepted(key), 1), _envelope(registered(key), 1)]
+            await take_in(waiting, key)
+            await asyncio.gather(take_in((), key), take_in([_envelope(registered(key), 2)], key))
+            await take_in([_envelope(content(key), 1)], key)
+        assert await service.count("pending_events") == 0
+        assert await service.count("effects") == 15 * 4
+        numbers = await service.rows("SELECT topic, last_seq, count(*) FROM inbox GROUP BY 1, 2 ORDER BY 1")
+        assert numbers == [
+            ("assignment.events", 1, 15),
+            ("complaint.content", 1, 15),
+            ("complaint.events", 2, 15),
+        ]
+
+
+def _envelope(event: Event, seq: int) -> Envelope:
+    told = {name: value.decode() for name, value in headers(event, seq)}
+    envelope = read_envelope(RawRecord(event.topic, 0, seq, event.key.encode(), told, event.to_json()))
+    assert isinstance(envelope, Envelope)
+    return envelope
+
+
+async def _take_in(service: Toy, envelopes: Sequence[Envelope], key: UUID) -> None:
+    await run_unit(
+        service.sessions,
+        lambda session: take(session, service.inlet._subscriptions, envelopes, follow={str(key)}),
+    )
 
 
 async def test_offsets_of_partitions_that_all_went_elsewhere_are_dropped(
