@@ -99,7 +99,7 @@ class Runtime:
         keep += [work for inlet in self._inlets for work in (inlet.sweep_forever, inlet.acknowledge_forever)]
         keep += [lambda work=work: work(self) for work in self._background]  # type: ignore[misc]
         self._tasks = [asyncio.create_task(self._forever(work)) for work in keep]
-        self._tasks.append(asyncio.create_task(self._start_consumers()))
+        self._tasks.append(asyncio.create_task(self._start_or_give_up()))
         try:
             yield
         finally:
@@ -140,6 +140,13 @@ class Runtime:
         if waiting[1] > _STUCK_SECONDS:
             _log.error("events_wait_too_long", count=waiting[0], oldest_seconds=round(waiting[1]))
         return found
+
+    async def _start_or_give_up(self) -> None:
+        try:
+            await self._start_consumers()
+        except Exception:  # noqa: BLE001 - without consumers this replica is of no use
+            _log.exception("consumers_not_started", service=self.service)
+            self.give_up()
 
     async def _start_consumers(self) -> None:
         for group, inlet in zip(self._groups, self._inlets, strict=True):

@@ -35,8 +35,7 @@ def create_app(settings: IntakeSettings, clock: Clock = _SYSTEM_CLOCK) -> Edge:
     public = Pages(FOLDER, now=clock.now, layout="public")
     app, edge = create_http(runtime, title="回应 Huiying 受理", prefix="", clock=clock, pages=public)
     app.state.desk = desk = Desk.open(settings, runtime.sessions, registrations, clock)
-    edge.put_first("POST", hotpath.PATH, hotpath.RegisterRoute(app, desk))
-    hotpath.describe(app)
+    hotpath.install(app, edge, desk)
     app.include_router(api.build_router())
     app.include_router(pages.build_router())
     return edge

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, ValidationError
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from services.intake.desk import PUBLIC, Desk
@@ -23,9 +24,10 @@ from services.intake.usecases.register import KeyReusedError
 from shared.auth import ForbiddenError, Principal, SignInRequiredError, who
 from shared.contracts.dispatch import Role
 from shared.contracts.intake import Channel
+from shared.edge import Edge
 from shared.problems import FieldProblem, Problem, problem_response, validation_fields
 
-__all__ = ["PATH", "RegisterBody", "RegisterRoute", "decode", "describe"]
+__all__ = ["PATH", "RegisterBody", "decode", "install"]
 
 PATH = "/api/complaints"
 _KEY = re.compile(r"[!-~]{1,200}")
@@ -49,8 +51,15 @@ class RegisterBody(msgspec.Struct, forbid_unknown_fields=True):
 _DECODER = msgspec.json.Decoder(RegisterBody)
 
 
-def describe(app: FastAPI) -> None:
-    """Add the route to the app's OpenAPI document, which knows only FastAPI's own."""
+def install(app: FastAPI, edge: Edge, desk: Desk) -> None:
+    """Put the route first at the edge, and into the app and its OpenAPI document."""
+    route = _RegisterRoute(app, desk)
+    app.router.routes.insert(0, Route(PATH, route, methods=["POST"]))  # so that other methods get their 405
+    edge.put_first("POST", PATH, route)
+    _describe(app)
+
+
+def _describe(app: FastAPI) -> None:
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -86,7 +95,7 @@ def _content(model: type[BaseModel]) -> dict[str, Any]:
     return {"application/json": {"schema": model.model_json_schema()}}
 
 
-class RegisterRoute:
+class _RegisterRoute:
     """An ASGI application, to be put first at the edge of `app`; refusals are raised, as Problem mostly."""
 
     path = PATH

@@ -244,6 +244,9 @@ async def test_the_pages_lead_from_the_month_to_the_evidence(world: World) -> No
     wrong = await world.office.get("/assessment/statements?month=1999-01", headers=HTML)
     assert wrong.status_code == 404
     assert "没有更早" in wrong.text
+    nowhere = await world.office.get(f"/assessment/statements/2019-04/repair?after={uuid4()}", headers=HTML)
+    assert nowhere.status_code == 404
+    assert "从第一页看起" in nowhere.text
 
 
 async def test_an_event_of_an_unknown_rule_book_holds_its_own_complaint_only(world: World) -> None:

@@ -205,6 +205,11 @@ async def test_a_body_beyond_all_bounds_is_too_large(desk: Desk) -> None:
     assert (await desk.post({"text": "x" * 5_000_000})).status_code == 413
 
 
+async def test_another_method_is_told_which_one_is_right(desk: Desk) -> None:
+    answer = await desk.client.put("/api/complaints", json={})
+    assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
+
+
 async def test_who_may_say_what(desk: Desk) -> None:
     operator = await desk.bearer(Role.OPERATOR)
     member = await desk.bearer(Role.UNIT_MEMBER, "water")

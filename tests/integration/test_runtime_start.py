@@ -38,6 +38,22 @@ async def test_what_is_not_there_yet_is_waited_for(
     monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     monkeypatch.setattr(shared.runtime, "_RETRY_SECONDS", 0)
+    runtime = _starting(failure)
+    await runtime._start_or_give_up()
+    assert runtime.tries == 3
+    assert runtime._started
+
+
+async def test_what_nobody_expects_ends_the_process() -> None:
+    given_up: list[bool] = []
+    runtime = _starting(KeyError("no such thing"))
+    runtime.give_up = lambda: given_up.append(True)
+    await runtime._start_or_give_up()
+    assert given_up == [True]
+    assert not runtime._started
+
+
+def _starting(failure: Exception) -> _Starting:
     settings = ServiceSettings(
         database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"), kafka_bootstrap="127.0.0.1:1"
     )
@@ -45,6 +61,4 @@ async def test_what_is_not_there_yet_is_waited_for(
         "intake", settings, migrations=FOLDER / "migrations", subscriptions=(), state_topics=()
     )
     runtime.failure = failure
-    await runtime._start_consumers()
-    assert runtime.tries == 3
-    assert runtime._started
+    return runtime

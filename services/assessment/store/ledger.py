@@ -104,7 +104,10 @@ async def list_lines(
     after: UUID | None = None,
     limit: int | None = None,
 ) -> list[Line]:
-    """Entries in force of a month in the order things happened, from the one after entry `after` on."""
+    """Entries in force of a month in the order things happened, from the one after entry `after` on.
+
+    LookupError where there never was an entry `after`.
+    """
     reversal = ledger.alias()
     statement = (
         sa.select(ledger, cases.c.number)
@@ -121,8 +124,9 @@ async def list_lines(
         statement = statement.where(ledger.c.unit == unit)
     if after is not None:
         place = (await session.execute(sa.select(*_PLACE).where(ledger.c.entry_id == after))).one_or_none()
-        if place is not None:
-            statement = statement.where(sa.tuple_(*_PLACE) > sa.tuple_(*place))
+        if place is None:
+            raise LookupError(f"no entry {after}")
+        statement = statement.where(sa.tuple_(*_PLACE) > sa.tuple_(*place))
     return [
         Line(
             entry_id=row.entry_id,

@@ -104,8 +104,14 @@ async def lines_for(
     after: UUID | None = None,
     limit: int | None = None,
 ) -> list[Line]:
-    """Return the entries in force of a month, the earliest first; the caller has checked month and unit."""
-    return await ledger.list_lines(session, month, unit, after=after, limit=limit)
+    """Return the entries in force of a month, the earliest first; the caller has checked month and unit.
+
+    Problem 404 where there never was an entry `after`.
+    """
+    try:
+        return await ledger.list_lines(session, month, unit, after=after, limit=limit)
+    except LookupError:
+        raise Problem(404, "没有这一页，请从第一页看起") from None
 
 
 async def case_ledger(session: AsyncSession, complaint: str, who: Principal) -> CaseLedger:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Annotated
+from uuid import uuid4
 
 import msgspec
 from fastapi import APIRouter, Form, Request, Response
@@ -17,7 +18,6 @@ from services.intake.usecases.group_commit import UnfitDraftError
 from services.intake.usecases.register import KeyReusedError, Reply
 from shared.contracts.intake import Channel
 from shared.database import SessionDep
-from shared.ids import uuid7
 from shared.pages import Pages
 from shared.problems import Problem
 
@@ -101,7 +101,7 @@ def _page(
         categories=_choices(catalogue),
         values=form.model_dump(exclude={"idempotency_key"}) if form else {},
         errors=errors or {},
-        idempotency_key=str(uuid7()),
+        idempotency_key=str(uuid4()),
     )
 
 
