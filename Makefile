@@ -35,7 +35,7 @@ test: test-unit test-integration test-e2e ## Run all tests but the long fault ca
 
 .PHONY: test-unit
 test-unit: setup ## Run what needs no server (seconds)
-	$(PYTEST) -n $(JOBS) --dist worksteal $(wildcard tests/unit tests/contracts tests/conventions)
+	$(PYTEST) -n $(JOBS) --dist worksteal -p no:pytest_httpserver $(wildcard tests/unit tests/contracts tests/conventions)
 
 .PHONY: test-integration
 test-integration: setup ## Run what needs a real Kafka and PostgreSQL
