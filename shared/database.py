@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 __all__ = [
+    "DRIVER_ERRORS",
     "NAMING",
     "SessionDep",
     "Sessions",
@@ -31,6 +32,9 @@ __all__ = [
     "sqlstate",
     "transaction",
 ]
+
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What the driver raises: the server's word, a connection that is gone, one that was cut off in between."""
 
 Sessions = async_sessionmaker[AsyncSession]
 T = TypeVar("T")
@@ -152,7 +156,7 @@ def describe(error: BaseException) -> str:
 
 def is_passing_failure(error: BaseException) -> bool:
     """Whether waiting may cure this error: a database that is away, read-only, full, locked or deadlocked."""
-    if isinstance(error, DBAPIError | asyncpg.PostgresError | asyncpg.InterfaceError):
+    if isinstance(error, (DBAPIError, *DRIVER_ERRORS)):
         state = sqlstate(error)
         return state is None or not state.startswith(_PASSING_UNLESS)
     return isinstance(error, OSError | TimeoutError | PoolTimeoutError)

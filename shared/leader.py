@@ -14,7 +14,7 @@ from zlib import crc32
 import asyncpg
 import sqlalchemy as sa
 
-from shared.database import delivery_metadata
+from shared.database import DRIVER_ERRORS, delivery_metadata
 
 __all__ = ["Leadership", "LeadershipLostError", "fence", "lead", "leaders"]
 
@@ -79,5 +79,5 @@ async def lead(dsn: str, name: str) -> AsyncIterator[Leadership]:
         )
         yield Leadership(name, epoch, connection)
     finally:
-        with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(OSError, TimeoutError, *DRIVER_ERRORS):
             await connection.close(timeout=2)

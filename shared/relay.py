@@ -17,12 +17,12 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
-import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
 from shared.crashpoints import crash_point
+from shared.database import DRIVER_ERRORS
 from shared.leader import Leadership, LeadershipLostError, lead
 from shared.logs import get_logger
 from shared.outbox import CHANNEL
@@ -74,7 +74,7 @@ class Relay:
                     await self._serve(term)
             except (KafkaError, LeadershipLostError, OSError, TimeoutError) as error:
                 _log.warning("relay_interrupted", reason=type(error).__name__)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DRIVER_ERRORS as error:
                 _log.warning("relay_lost_database", reason=type(error).__name__)
             finally:
                 self.leading = False

@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-import asyncpg
 import sqlalchemy as sa
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -25,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from shared import outbox
 from shared.broker import Inlet, create_broker, declare_subscriber
 from shared.consume import Subscription, state_subscription
-from shared.database import Sessions, create_engine, create_sessions, run_unit
+from shared.database import DRIVER_ERRORS, Sessions, create_engine, create_sessions, run_unit
 from shared.inbox import pending_events
 from shared.logs import get_logger
 from shared.metrics import Metrics
@@ -42,7 +41,7 @@ _STUCK_SECONDS = 60
 _WATCH_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
 _HOUR = 3600.0
-_DATABASE_AWAY = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+_DATABASE_AWAY = (SQLAlchemyError, *DRIVER_ERRORS, OSError)
 """What a database that is away raises, by way of SQLAlchemy or, from a bare statement, the driver."""
 
 Background = Callable[["Runtime"], Coroutine[Any, Any, None]]

@@ -2,13 +2,11 @@
 
 import asyncio
 
-import asyncpg
-
 from services.dispatch.settings import DispatchSettings
 from services.dispatch.usecases.deadlines import LEADER, fire_overdue
 from services.dispatch.usecases.reference import Knowledge
 from shared.crashpoints import crash_point
-from shared.database import is_passing_failure, run_unit
+from shared.database import DRIVER_ERRORS, is_passing_failure, run_unit
 from shared.leader import Leadership, LeadershipLostError, lead
 from shared.logs import get_logger
 from shared.runtime import Background, Runtime
@@ -29,7 +27,7 @@ def deadline_scheduler(settings: DispatchSettings, knowledge: Knowledge) -> Back
                 async with lead(settings.database_url.get_secret_value(), LEADER) as term:
                     _log.info("scheduler_leading", epoch=term.epoch)
                     await _serve(runtime, term, settings.scheduler_seconds, knowledge)
-            except (LeadershipLostError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (LeadershipLostError, *DRIVER_ERRORS) as error:
                 _log.warning("scheduler_interrupted", reason=type(error).__name__)
             except Exception as error:
                 if not is_passing_failure(error):

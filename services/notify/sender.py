@@ -21,7 +21,7 @@ from services.notify.usecases.deliveries import Job, claim, settle
 from services.notify.wording import CHANNEL_REMOVED
 from shared.clock import Clock
 from shared.crashpoints import crash_point
-from shared.database import is_passing_failure, run_unit
+from shared.database import DRIVER_ERRORS, is_passing_failure, run_unit
 from shared.ids import uuid7
 from shared.logs import get_logger
 from shared.runtime import Runtime
@@ -66,7 +66,7 @@ class Sender:
                 for _ in range(_WORKERS):
                     group.create_task(self._work(runtime, transports))
         finally:
-            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(OSError, TimeoutError, *DRIVER_ERRORS):
                 await connection.close(timeout=2)
             await transports.client.aclose()
 

@@ -31,6 +31,7 @@ def from_database(sqlstate: str | None) -> DBAPIError:
         from_database(None),  # connection lost
         PoolTimeoutError(),
         ConnectionRefusedError(),
+        asyncpg.InternalClientError(),
         TimeoutError(),
     ],
     ids=lambda error: getattr(getattr(error, "orig", None), "sqlstate", None) or type(error).__name__,

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 from services.intake.store.registering import Writer
-from shared.database import sqlstate
+from shared.database import DRIVER_ERRORS, sqlstate
 
 __all__ = ["Connections", "is_about_data", "is_passing"]
 
@@ -43,7 +43,7 @@ class Connections:
     async def close(self) -> None:
         """Close what is kept."""
         while self._idle:
-            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(OSError, TimeoutError, *DRIVER_ERRORS):
                 await self._idle.pop().close(timeout=2)
 
     async def _take(self) -> Any:
@@ -64,4 +64,4 @@ def is_passing(error: BaseException) -> bool:
     state = sqlstate(error)
     if state is not None:
         return not state.startswith((*_DATA, _PROGRAM))
-    return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError)
+    return isinstance(error, (OSError, TimeoutError, *DRIVER_ERRORS))
