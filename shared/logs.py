@@ -1,12 +1,15 @@
 """Structured logs: a fixed event name and keys, one JSON object a line.
 
-Never log a name, a phone number, an address or the text of a complaint: only ids, codes and counts.
+Never log a name, a phone number, an address or the text of a complaint: only ids, codes and counts. Of a
+database's error the detail is left out of the traceback, for it quotes rows.
 """
 
 import json
 import logging
 import os
 import sys
+import traceback
+from collections.abc import Iterator
 from contextlib import suppress
 
 import msgspec
@@ -25,7 +28,7 @@ def configure(service: str, level: str = "INFO") -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_traceback),
     ]
 
     def render(_logger: object, _method: str, event: structlog.typing.EventDict) -> str:
@@ -71,6 +74,24 @@ def _configure_standard_logging(
     root.setLevel(level)
     for noisy in ("aiokafka", "faststream", "alembic", "uvicorn.access", "httpx"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
+
+
+def _traceback(exc_info: structlog.typing.ExcInfo) -> str:
+    text = "".join(traceback.format_exception(exc_info[1]))
+    for error in _chain(exc_info[1]):
+        detail = getattr(error, "detail", None)
+        if isinstance(detail, str) and detail:
+            text = text.replace(detail, "…")
+    return text
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and those it came from."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _line(event: structlog.typing.EventDict) -> str:

@@ -61,6 +61,21 @@ def test_an_exception_brings_its_trace() -> None:
     assert "ZeroDivisionError" in line["exception"]
 
 
+def test_what_a_database_quotes_of_a_row_stays_out_of_the_trace() -> None:
+    body = (
+        "import asyncpg\nerror = asyncpg.NotNullViolationError('null value in column')\n"
+        "error.detail = 'Failing row contains (张女士, 13812345678).'\n"
+        "try:\n    try:\n        raise error\n    except Exception as cause:\n"
+        "        raise ValueError(str(cause)) from cause\n"
+        "except ValueError:\n    log.exception('failed')"
+    )
+    (line,) = lines_of(body)
+
+    assert "null value in column" in line["exception"]
+    assert "ValueError" in line["exception"]
+    assert "13812345678" not in json.dumps(line)
+
+
 def test_any_value_can_be_logged() -> None:
     (line,) = lines_of("log.info('odd', at=UUID(int=1), thing=object, half='\\ud800')")
 
