@@ -228,7 +228,7 @@ class Hub:
                     channel.append([_HEARTBEAT])
 
     async def _advance(self, sessions: Sessions) -> bool:
-        """Encode and hand on what is new; whether there was anything."""
+        """Encode and hand on what is new; whether there may be more already."""
         if not self._heads:
             return False
         asked = dict(self._heads)
@@ -249,7 +249,7 @@ class Hub:
         for change in changes:
             if change.unit in self._heads:
                 self._heads[change.unit] = max(change.position, self._heads[change.unit])
-        return bool(changes)
+        return len(changes) >= _BATCH
 
     def _watchers(self) -> list[Watcher]:
         return [watcher for channel in self._channels.values() for watcher in channel.watchers]
