@@ -146,8 +146,9 @@ class Inlet:
                 await self._settle_one(one, deadline)
 
     def _in_order(self, envelopes: Sequence[Envelope]) -> list[Envelope]:
-        """The envelopes by the declared order of their topics, else as they came."""
-        return sorted(envelopes, key=lambda each: self.topics.index(each.topic))
+        """The envelopes of our topics, by the declared order of these, else as they came."""
+        own = [one for one in envelopes if one.topic in self.topics]
+        return sorted(own, key=lambda each: self.topics.index(each.topic))
 
     async def _settle_envelopes(self, envelopes: Sequence[Envelope], deadline: float) -> None:
         keys = {one.key for one in envelopes}
