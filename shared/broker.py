@@ -41,6 +41,7 @@ _ATTEMPTS = 5
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 30.0
 _SWEEP_SECONDS = 1.0
 _ACKNOWLEDGE_SECONDS = 0.2
+_COMMIT_SECONDS = 10.0
 
 
 class HoldTooLongError(Exception):
@@ -69,6 +70,8 @@ class Inlet:
         self.progressed_at = time.monotonic()
         self.busy = False
         """Whether a batch is in hand."""
+        self.noted_at: float | None = None
+        """Since when something settled waits for its offset to be committed, None while nothing does."""
         self._settled: dict[TopicPartition, int] = {}
         self._consumer: AIOKafkaConsumer | None = None
 
@@ -99,6 +102,7 @@ class Inlet:
     def note(self, consumer: AIOKafkaConsumer, records: Records) -> None:
         """Note that these records were brought to an end: their offsets may be committed."""
         self._consumer = consumer
+        self.noted_at = self.noted_at or time.monotonic()
         for record in records:
             partition = TopicPartition(record.topic, record.partition)
             self._settled[partition] = max(record.offset + 1, self._settled.get(partition, 0))
@@ -110,23 +114,46 @@ class Inlet:
             return
         self._settled = {}
         offsets = {one: settled[one] for one in settled.keys() & consumer.assignment()}
-        if not offsets:  # all went to another member
-            return
+        if offsets:
+            await self._commit(consumer, offsets)
+        else:  # all went to another member
+            self.noted_at = None
+        crash_point(f"{self._service}.after_ack")
+
+    async def _commit(self, consumer: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
         try:
-            await consumer.commit(offsets)
+            async with asyncio.timeout(_COMMIT_SECONDS):  # a commit may hang for ever when its broker dies
+                await consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError):
             _log.info("partitions_moved_on", count=len(offsets))
-        except KafkaError as error:
+        except (KafkaError, TimeoutError) as error:
             _log.warning("commit_retried", reason=type(error).__name__)
             for partition, offset in offsets.items():
                 self._settled[partition] = max(offset, self._settled.get(partition, 0))
-        crash_point(f"{self._service}.after_ack")
+            return
+        self.noted_at = time.monotonic() if self._settled else None
 
     async def acknowledge_forever(self) -> None:
         """Commit offsets a few times a second until cancelled."""
         while True:
             await asyncio.sleep(_ACKNOWLEDGE_SECONDS)
             await self.acknowledge()
+
+    def find_stuck(self, lag: int | None, patience: float) -> str | None:
+        """Name what has not moved for `patience` seconds although it could.
+
+        `lag` is None while Kafka is away.
+        """
+        now = time.monotonic()
+        if lag == 0 and not self.busy:
+            self.progressed_at = now
+        if lag is None and self.noted_at is not None:
+            self.noted_at = now
+        if (lag or self.busy) and self.holding is None and now - self.progressed_at > patience:
+            return "consumer_stuck"
+        if self.noted_at is not None and now - self.noted_at > patience:
+            return "offsets_stuck"
+        return None
 
     async def sweep(self) -> None:
         """Try again what waits in `pending_events`, oldest try first."""

@@ -228,11 +228,9 @@ class Runtime:
             await asyncio.sleep(_WATCH_SECONDS)
             for inlet, broker in zip(self._inlets, self._brokers, strict=False):
                 lag = await self._lag(broker)
-                stuck = time.monotonic() - inlet.progressed_at > _STUCK_SECONDS
-                if lag == 0 and not inlet.busy:
-                    inlet.progressed_at = time.monotonic()
-                elif (lag or inlet.busy) and stuck and inlet.holding is None:
-                    _log.critical("consumer_stuck", service=self.service, lag=lag)
+                stuck = inlet.find_stuck(lag, _STUCK_SECONDS)
+                if stuck:
+                    _log.critical(stuck, service=self.service, lag=lag)
                     self.give_up()
 
     async def _lag(self, broker: KafkaBroker) -> int | None:

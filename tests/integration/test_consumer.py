@@ -343,3 +343,41 @@ async def _make_writable(service: Toy, name: str) -> None:
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     await connection.close()
+
+
+async def test_a_commit_that_hangs_is_given_up_and_made_again(
+    kafka: str, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared.broker, "_COMMIT_SECONDS", 0.3)
+    commit, hanging = AIOKafkaConsumer.commit, [asyncio.Event(), asyncio.Event()]
+
+    async def dead_at_first(self: AIOKafkaConsumer, offsets: Any = None) -> None:
+        if hanging:
+            await hanging.pop().wait()
+        await commit(self, offsets)
+
+    monkeypatch.setattr(AIOKafkaConsumer, "commit", dead_at_first)
+    async with toy(kafka, postgres.create_database(), partitions=1) as service, service.consuming():
+        await service.send([(content(uuid4()), 1)])
+        await eventually(lambda: _committed(service, "complaint.content", 1), timeout=LIMIT)
+        assert not hanging
+        assert service.inlet.noted_at is None
+
+
+async def test_what_stands_still_is_named_after_a_while(kafka: str, postgres: PostgresServer) -> None:
+    async with toy(kafka, postgres.create_database(), partitions=1) as service:
+        inlet = service.inlet
+        inlet.progressed_at -= 100
+        assert inlet.find_stuck(3, 60) == "consumer_stuck"
+        inlet.holding = "OperationalError"
+        assert inlet.find_stuck(3, 60) is None
+        inlet.holding, inlet.busy = None, True
+        assert inlet.find_stuck(0, 60) == "consumer_stuck"
+        inlet.busy = False
+        assert inlet.find_stuck(0, 60) is None
+        assert inlet.find_stuck(3, 60) is None
+
+        inlet.noted_at = inlet.progressed_at - 100
+        assert inlet.find_stuck(0, 60) == "offsets_stuck"
+        assert inlet.find_stuck(None, 60) is None
+        assert inlet.find_stuck(0, 60) is None

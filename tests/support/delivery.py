@@ -13,6 +13,7 @@ import asyncpg
 import sqlalchemy as sa
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy import topics
@@ -115,6 +116,8 @@ class Toy:
         await admin.start()
         try:
             offsets = await admin.list_consumer_group_offsets(f"{self.prefix}toy")
+        except GroupCoordinatorNotAvailableError:  # a new broker has none at first
+            return 0
         finally:
             await admin.close()
         return sum(
