@@ -174,7 +174,7 @@ class _Open:
         self._requests = _requests(job)
         self._outcome = Outcome()
         self._replied: dict[str, tuple[int, float]] = {}
-        self._idle: list[_Connection] = []
+        self._idle: deque[_Connection] = deque()  # each in its turn: one left idle would be closed
         self._queue: deque[int] = deque()
         self._done = asyncio.Event()
 
@@ -205,7 +205,7 @@ class _Open:
 
     def _fire(self, number: int) -> None:
         if self._idle:
-            self._idle.pop().send(self._requests[number], number)
+            self._idle.popleft().send(self._requests[number], number)
         else:
             self._queue.append(number)
 
