@@ -1,6 +1,8 @@
 """`python -m tests.bench [--quick] [--only NAME] [--json PATH]`: measure, print ratios, write bench.json."""
 
 import argparse
+import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -46,6 +48,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=sorted(MEASURES), help="repeatable")
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where to write the figures")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are stopped then too
     console = Console()
     names = [name for name in MEASURES if not given.only or name in given.only]
     with servers() as found:
