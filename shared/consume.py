@@ -63,7 +63,7 @@ async def take(
     locked = inbox.Locked()
     await locked.lock(session, _reached(one for one in envelopes if one.topic in topics), follow, topics)
     pending: Sequence[Envelope] = ()
-    if awaited := locked.awaited.union(follow - {one.key for one in envelopes}).intersection(follow):
+    if awaited := locked.awaited & follow:
         pending = await inbox.load_pending(session, awaited)
         await locked.lock(session, _reached(one for one in pending if one.topic in topics))
     by_topic: dict[str, list[Envelope]] = {}

@@ -25,6 +25,7 @@ from shared.rows import Insertion, insert_all
 __all__ = [
     "CHANNEL",
     "KEEP_PUBLISHED",
+    "WRITTEN",
     "Outgoing",
     "add",
     "add_all",
@@ -57,7 +58,8 @@ outbox = sa.Table(
     sa.Index("ix_outbox_published_at", "published_at", postgresql_where=sa.text("published_at IS NOT NULL")),
 )
 
-_WRITTEN = ("event_id", "topic", "key", "seq", "type", "headers", "body")
+WRITTEN = ("event_id", "topic", "key", "seq", "type", "headers", "body")
+"""The columns that an event is written with; the others tell what became of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +109,19 @@ async def add(session: AsyncSession, outgoing: Outgoing) -> UUID:
 
 async def add_all(session: AsyncSession, outgoing: Sequence[Outgoing]) -> list[UUID]:
     """Write events, in this order, in one statement of the caller's transaction; returns their ids."""
-    rows = [row_of(one) for one in outgoing]
-    await insert_all(session, Insertion(outbox, _WRITTEN, rows))
-    return [row["event_id"] for row in rows]
+    events = insertion_of(outgoing)
+    await insert_all(session, events)
+    return [row["event_id"] for row in events.rows]
 
 
 def insertion_of(outgoing: Sequence[Outgoing]) -> Insertion:
     """Events as rows to be inserted, in this order, together with what made them true."""
-    return Insertion(outbox, _WRITTEN, [row_of(one) for one in outgoing])
+    return Insertion(outbox, WRITTEN, [row_of(one) for one in outgoing])
 
 
 async def add_raw(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Write rows whose bytes are already final (copies of dead letters)."""
-    await insert_all(session, Insertion(outbox, _WRITTEN, rows))
+    await insert_all(session, Insertion(outbox, WRITTEN, rows))
 
 
 async def prune(session: AsyncSession, *, limit: int = 10_000) -> int:

@@ -39,12 +39,12 @@ def packed(rows: Rows) -> str:
 
 
 @cache
-def insertion(table: sa.Table, names: tuple[str, ...]) -> str:
-    """An INSERT of the packed rows in `$1`, in their order."""
+def insertion(table: sa.Table, names: tuple[str, ...], *, number: int = 1, where: str = "true") -> str:
+    """An INSERT of the packed rows in parameter `number`, in their order; of `given` rows, those `where`."""
     values = ", ".join(_value(table.c[name]) for name in names)
     return (
         f'INSERT INTO "{table.name}" ({_listed(names)}) '  # noqa: S608 - names of our own tables
-        f"SELECT {values} FROM {_given(table, names)} ORDER BY place"
+        f"SELECT {values} FROM {_given(table, names, number)} WHERE {where} ORDER BY place"
     )
 
 
@@ -71,7 +71,7 @@ async def update_rows(
 @cache
 def _insertions(parts: tuple[tuple[sa.Table, tuple[str, ...]], ...]) -> str:
     first, *others = (
-        insertion(table, names).replace("$1", f"${number}") for number, (table, names) in enumerate(parts, 1)
+        insertion(table, names, number=number) for number, (table, names) in enumerate(parts, 1)
     )
     named = ", ".join(f"part{number} AS ({one})" for number, one in enumerate(others))
     return f"WITH {named} {first}" if others else first
@@ -83,19 +83,18 @@ def _update(table: sa.Table, keys: tuple[str, ...], names: tuple[str, ...]) -> s
     same = " AND ".join(f'"{table.name}"."{key}" = given."{key}"' for key in keys)
     return (
         f'UPDATE "{table.name}" SET {changes} '  # noqa: S608 - names of our own tables
-        f"FROM {_given(table, tuple(dict.fromkeys((*keys, *names))))} WHERE {same}"
+        f"FROM {_given(table, tuple(dict.fromkeys((*keys, *names))), 1)} WHERE {same}"
     )
 
 
-@cache
-def _given(table: sa.Table, names: tuple[str, ...]) -> str:
-    """A FROM item `given`: the columns `names` of the packed rows in `$1`, and `place`, their order from 1.
+def _given(table: sa.Table, names: tuple[str, ...], number: int) -> str:
+    """A FROM item `given`: the columns `names` of the packed rows in parameter `number`, and their `place`.
 
     A column of bytes is still in base64: see `_value`.
     """
     columns = ", ".join(f'"{name}" {_travels_as(table.c[name])}' for name in names)
     return (
-        f"ROWS FROM (json_to_recordset(CAST($1::text AS json)) AS ({columns})) "
+        f"ROWS FROM (json_to_recordset(CAST(${number}::text AS json)) AS ({columns})) "
         f"WITH ORDINALITY AS given ({_listed(names)}, place)"
     )
 

@@ -3,28 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from functools import cache
-from pathlib import Path
 
 import pytest
-import yaml
 
 from services.dispatch.domain.assignment import Action
 from services.dispatch.store.cases import lock_cases
 from shared.clock import SystemClock
 from shared.contracts.envelope import Origin
 from shared.leader import LeadershipLostError
-from shared.worktime import CalendarData, WorkCalendar
 from tests.support.dispatch import Desk, complaint, desk, minutes_ago, person
 from tests.support.infrastructure import PostgresServer
+from tests.support.shipped import work_calendar
 
-CALENDAR = Path(__file__).parents[2] / "services/dispatch/data/calendar.yaml"
 DAY = 1440
-
-
-@cache
-def calendar() -> WorkCalendar:
-    return WorkCalendar.compile(CalendarData.parse(yaml.safe_load(CALENDAR.read_text(encoding="utf-8"))))
 
 
 @pytest.fixture
@@ -118,7 +109,7 @@ async def test_a_late_completion_is_told_again_for_each_further_workday_up_to_th
     completion = registered_at + timedelta(days=1)
     assert [one.body["workday"] for one in workdays] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert [one.occurred_at for one in workdays] == [
-        calendar().further_workday(completion, number) for number in range(1, 9)
+        work_calendar().further_workday(completion, number) for number in range(1, 9)
     ]
     base = await at_desk.one("SELECT deadline_id FROM deadlines WHERE kind = 'complete' AND level = 0")
     assert {one.body["deadline_id"] for one in workdays} == {str(base["deadline_id"])}

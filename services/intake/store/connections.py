@@ -9,7 +9,7 @@ import asyncpg
 from services.intake.store.registering import Writer
 from shared.database import DRIVER_ERRORS, sqlstate
 
-__all__ = ["Connections", "is_about_data", "is_passing"]
+__all__ = ["Connections", "is_about_data"]
 
 _SETTINGS = {
     "application_name": "huiying-intake-register",
@@ -19,7 +19,7 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": "60000",
     "jit": "off",
 }
-_DATA, _PROGRAM = ("22", "23"), "42"  # SQLSTATE classes: the data is at fault, the statement is
+_DATA = ("22", "23")  # SQLSTATE classes
 
 
 class Connections:
@@ -57,11 +57,3 @@ class Connections:
 def is_about_data(error: BaseException) -> bool:
     """Whether the database refused what a row holds."""
     return isinstance(error, UnicodeError) or (sqlstate(error) or "").startswith(_DATA)
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether waiting may cure this error of an asyncpg connection."""
-    state = sqlstate(error)
-    if state is not None:
-        return not state.startswith((*_DATA, _PROGRAM))
-    return isinstance(error, (OSError, TimeoutError, *DRIVER_ERRORS))

@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.intake.domain.complaints import Complaint
 from services.intake.domain.reports import phone_tail
 from shared.database import fetch
-from shared.rows import packed
+from shared.outbox import WRITTEN, outbox
+from shared.rows import insertion, packed
 
 __all__ = [
     "Claim",
@@ -170,15 +171,12 @@ _ADD_TEMPLATE = """
         SELECT id, now(), actor, $3::text, jsonb_build_object('number', number, 'channel', channel)
         FROM given JOIN added USING (id)
     ), told_of AS (
-        INSERT INTO outbox (event_id, topic, key, seq, type, headers, body)
-        SELECT event_id, topic, key, seq, type, headers, decode(body, 'base64')
-        FROM ROWS FROM (json_to_recordset(CAST($2::text AS json)) AS (
-            event_id uuid, topic text, key text, seq bigint, type text, headers jsonb, body text
-        )) WITH ORDINALITY AS events (event_id, topic, key, seq, type, headers, body, place)
-        WHERE CAST(key AS uuid) IN (SELECT id FROM added)
-        ORDER BY place
+        {events}
     )
     SELECT id FROM added
 """
-_ADD = _ADD_TEMPLATE.format(conflict="(id)")
-_ADD_IMPORTED = _ADD_TEMPLATE.format(conflict="(source, external_id) WHERE external_id IS NOT NULL")
+_EVENTS = insertion(outbox, WRITTEN, number=2, where="CAST(given.key AS uuid) IN (SELECT id FROM added)")
+_ADD = _ADD_TEMPLATE.format(events=_EVENTS, conflict="(id)")
+_ADD_IMPORTED = _ADD_TEMPLATE.format(
+    events=_EVENTS, conflict="(source, external_id) WHERE external_id IS NOT NULL"
+)

@@ -7,12 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.domain.progress import Progress, State
-from services.intake.store.following import (
-    add_answers,
-    find_answers,
-    find_progress,
-    save_progress,
-)
+from services.intake.store.following import add_answers, find_answers, find_progress, save_progress
 from services.intake.tables import AnswerRow
 from shared.contracts.dispatch import (
     AnswerContent,

@@ -14,9 +14,10 @@ import random
 from collections import deque
 from collections.abc import Sequence
 
-from services.intake.store.connections import Connections, is_about_data, is_passing
+from services.intake.store.connections import Connections, is_about_data
 from services.intake.usecases.register import Draft, Outcome, register_all
 from shared.crashpoints import crash_point
+from shared.database import is_passing_failure
 
 __all__ = ["GroupCommit", "UnfitDraftError"]
 
@@ -89,7 +90,7 @@ class GroupCommit:
         try:
             outcomes = await self._commit([draft for draft, _ in batch])
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the drafts' outcome
-            if len(batch) > 1 and not is_passing(error):
+            if len(batch) > 1 and not is_passing_failure(error):
                 for one in batch:
                     await self._settle([one])
                 return
@@ -104,7 +105,7 @@ class GroupCommit:
                 async with self._connections.writer() as writer:
                     outcomes = await register_all(writer, drafts, self._public_url)
             except Exception as error:
-                if pause is None or not is_passing(error):
+                if pause is None or not is_passing_failure(error):
                     raise
                 await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter
             else:
@@ -116,7 +117,7 @@ def _told(error: Exception) -> Exception:
     """The error as a caller is to see it."""
     if is_about_data(error):
         return UnfitDraftError()
-    return ConnectionError(type(error).__name__) if is_passing(error) else error
+    return ConnectionError(type(error).__name__) if is_passing_failure(error) else error
 
 
 def _tell(waiting: "asyncio.Future[bytes]", outcome: bytes | Exception) -> None:
