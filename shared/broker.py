@@ -284,7 +284,10 @@ def declare_subscriber(
     async def total_parser(
         records: Records, original: Callable[[Records], Awaitable[KafkaMessage]]
     ) -> KafkaMessage:
-        return await original(tuple(with_safe_headers(record) for record in records))
+        # FastStream decodes the headers of what it parses: it is shown one record, made safe, for all.
+        message = await original((with_safe_headers(records[0]),))
+        message.raw_message = records
+        return message
 
     async def whole_message(message: KafkaMessage) -> KafkaMessage:
         return message

@@ -8,11 +8,11 @@ different keys may commit in any order: whoever reads must select the unpublishe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -62,8 +62,7 @@ WRITTEN = ("event_id", "topic", "key", "seq", "type", "headers", "body")
 """The columns that an event is written with; the others tell what became of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True):
     """One event to publish: its payload and what the envelope says of it.
 
     `seq` is the next number of the event's (topic, key), taken from a counter on a row the caller has locked.

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
@@ -26,6 +27,7 @@ __all__ = [
 
 _BINARY = "hex:"
 _LONGEST_KEY = 500  # bytes; what an index of the database holds, and far more than any key of ours
+_NUL_ESCAPE = b"\\u0000"
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """The escape of a NUL; where its backslash is itself escaped, a text just spells it out."""
 
@@ -39,8 +41,7 @@ class Poison(Exception):  # noqa: N818 - the field's word
         self.detail = detail
 
 
-@dataclass(frozen=True, slots=True)
-class RawRecord:
+class RawRecord(msgspec.Struct, frozen=True):
     """One Kafka record as it came; header values that are not UTF-8 text are kept as `hex:...`."""
 
     topic: str
@@ -51,8 +52,7 @@ class RawRecord:
     value: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True):
     """A record whose envelope is readable; its payload is decoded only when its turn has come."""
 
     id: UUID
@@ -67,15 +67,14 @@ class Envelope:
     discarded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(msgspec.Struct, frozen=True):
     """A record whose envelope says too little; what could be read of key and number is kept."""
 
     raw: RawRecord
     reason: str
     detail: str
-    key: str | None = field(default=None)
-    seq: int | None = field(default=None)
+    key: str | None = None
+    seq: int | None = None
 
 
 def with_safe_headers(record: ConsumerRecord[bytes, bytes]) -> ConsumerRecord[bytes, bytes]:
@@ -139,7 +138,7 @@ def decode(envelope: Envelope, kind: type[Event]) -> Received[Event]:
     value = envelope.raw.value
     if not value:
         raise Poison("empty", "the record has no value")
-    if _NUL.search(value):
+    if _NUL_ESCAPE in value and _NUL.search(value):
         raise Poison("payload", "the payload holds a NUL character")
     try:
         data = kind.model_validate_json(value)

@@ -4,12 +4,12 @@ An event class names its type (with version), its topic and its key. Payloads ar
 ignored, so that an added field with a default is not a new version. Any other change is a new version.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar, Generic, TypeVar
 from uuid import UUID
 
+import msgspec
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
 __all__ = ["Event", "Instant", "Origin", "Payload", "Received", "headers_of"]
@@ -55,8 +55,7 @@ class Event(Payload):
 E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Received(Generic[E_co]):
+class Received(msgspec.Struct, Generic[E_co], frozen=True):
     """One event as a consumer sees it: envelope attributes and the decoded payload.
 
     `data` is None for a type the service knows but does not use: it advances the inbox and has no effect.

@@ -1,11 +1,11 @@
 """Reading a record never raises, whatever the bytes."""
 
-from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shared.contracts.envelope import Origin
 from shared.contracts.intake import ComplaintContent

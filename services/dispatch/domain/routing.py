@@ -10,9 +10,9 @@ A keyword is a word, several joined by `+` that must all occur, or with `-` befo
 """
 
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 from services.dispatch.domain.standards import Category
@@ -24,6 +24,7 @@ OPENING: Final = 120
 """Characters of a text that count as its opening."""
 _SUBJECT, _OPENING, _REST = 3, 2, 1
 _SHOWN: Final = 3
+_UTF16: Final = f"utf-16-{sys.byteorder[0]}e"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,10 @@ class Keyword:
 
     def occurs(self, whole: str) -> bool:
         """Say whether a text that holds the first word holds the rest, and none of the unwanted."""
-        return all(word in whole for word in self.present[1:]) and not any(
-            word in whole for word in self.absent
-        )
+        for word in self.present[1:]:
+            if word not in whole:
+                return False
+        return not any(word in whole for word in self.absent) if self.absent else True
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +69,21 @@ class RoutingRule:
 
 @dataclass(frozen=True, slots=True)
 class RoutingTable:
-    """One version of the routing rules, with its keywords by how their first word begins: two characters."""
+    """One version of the routing rules, with its keywords by how their first word begins (`_opening`)."""
 
     version: int
     rules: tuple[RoutingRule, ...]
-    by_opening: Mapping[tuple[str, ...], tuple[tuple[str, RoutingRule, Keyword], ...]]
+    by_opening: Mapping[int, tuple[tuple[str, RoutingRule, Keyword], ...]]
 
     def votes(self, words: Words) -> dict[str, dict[str, int]]:
         """Return, by rule code, the keywords that `words` holds and how much each counts."""
         fields = _fields(words)
         whole = f"{words.subject}\n{words.text.strip()}\n{words.location}"
         found: dict[str, dict[str, int]] = {}
-        for opening in self.by_opening.keys() & {*pairwise(whole), *zip(whole, strict=True)}:
+        for opening in self.by_opening.keys() & _openings(whole):
             for word, rule, keyword in self.by_opening[opening]:
                 if word in whole and keyword.occurs(whole):
-                    times = max(times for text, times in fields if word in text)
+                    times = next(times for text, times in fields if word in text)
                     found.setdefault(rule.code, {})[keyword.name] = keyword.weight * times
         return found
 
@@ -178,7 +180,23 @@ def _urgency(table: RoutingTable, found: Mapping[str, Mapping[str, int]], catego
     return min(levels)
 
 
+def _opening(word: str) -> int:
+    """The first two characters of a word as one number; the only one where there is one."""
+    return int.from_bytes(word.encode(_UTF16, "surrogatepass")[:4], sys.byteorder)
+
+
+def _openings(text: str) -> set[int]:
+    """What `_opening` may be of any word within `text`: a few more numbers do no harm.
+
+    All characters of a text are looked at as numbers of two bytes, then of four, from even and odd places.
+    """
+    raw = text.encode(_UTF16, "surrogatepass")
+    even, odd = raw[: len(raw) // 4 * 4], raw[2 : 2 + (len(raw) - 2) // 4 * 4]
+    return {*memoryview(raw).cast("H"), *memoryview(even).cast("I"), *memoryview(odd).cast("I")}
+
+
 def _fields(words: Words) -> tuple[tuple[str, int], ...]:
+    """What is searched, with how often a word in it counts, most first."""
     text = words.text.strip()
     return (
         (words.subject, _SUBJECT),
@@ -210,11 +228,11 @@ def read_routing(raw: Mapping[str, object]) -> RoutingTable:
     read = tuple(_rule(entry, f"routing.rules[{index}]") for index, entry in enumerate(rules))
     if len({rule.code for rule in read}) < len(read):
         raise ValueError("routing.rules: a code occurs twice")
-    by_opening: dict[tuple[str, ...], tuple[tuple[str, RoutingRule, Keyword], ...]] = {}
+    by_opening: dict[int, tuple[tuple[str, RoutingRule, Keyword], ...]] = {}
     for rule in read:
         for keyword in rule.keywords:
             word = keyword.present[0]
-            opening = tuple(word[:2])
+            opening = _opening(word)
             by_opening[opening] = (*by_opening.get(opening, ()), (word, rule, keyword))
     return RoutingTable(version, read, by_opening)
 

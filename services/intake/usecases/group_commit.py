@@ -52,14 +52,19 @@ class GroupCommit:
         """
         if len(self._queue) >= _WAITING_LIMIT:
             raise TimeoutError("too many registrations wait already")
-        outcome: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[bytes] = loop.create_future()
         self._queue.append((draft, outcome))
         if self._flushing < _FLUSHERS:
             self._flushing += 1
             task = asyncio.create_task(self._flush())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return await asyncio.wait_for(outcome, _WAIT_SECONDS)
+        patience = loop.call_later(_WAIT_SECONDS, _tell, outcome, TimeoutError("no outcome in time"))
+        try:
+            return await outcome
+        finally:
+            patience.cancel()
 
     async def close(self) -> None:
         """Let the flushers end, and close their connections."""
