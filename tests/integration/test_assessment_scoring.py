@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -178,10 +179,10 @@ async def test_an_unknown_rule_book_is_poison_and_books_nothing(postgres: Postgr
     facts.register(case, START)
     facts.assign(case, "water", START)
     facts.miss(case, "water", ClockKind.ANSWER, START)
-    spoiled = facts.envelopes[-1]
-    assert spoiled.raw.value is not None
-    body = spoiled.raw.value.replace(b'"rule_book_version":1', b'"rule_book_version":9')
-    object.__setattr__(spoiled.raw, "value", body)
+    told = facts.envelopes.pop()
+    assert told.raw.value is not None
+    body = told.raw.value.replace(b'"rule_book_version":1', b'"rule_book_version":9')
+    facts.envelopes.append(replace(told, raw=replace(told.raw, value=body)))
     async with assessment(postgres) as one:
         with pytest.raises(Poison, match="rule book"):
             await one.take(facts.envelopes)
