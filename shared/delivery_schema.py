@@ -1,10 +1,10 @@
-"""Version 1 of the delivery layer's tables, as SQL for each service's first migration.
+"""The delivery layer's tables, as SQL for each service's migrations, by version.
 
-Frozen: a change is a new list beside this one, called by a new migration of each service. The tables are
+Frozen: a change is a new list beside these, called by a new migration of each service. The tables are
 described for queries in outbox, inbox, deadletters, leader and state; a test holds the two equal.
 """
 
-__all__ = ["DOWNGRADE_V1", "UPGRADE_V1"]
+__all__ = ["DOWNGRADE_V1", "DOWNGRADE_V2", "UPGRADE_V1", "UPGRADE_V2"]
 
 UPGRADE_V1 = (
     """
@@ -111,4 +111,15 @@ DOWNGRADE_V1 = (
     "DROP TABLE inbox",
     "DROP TABLE outbox",
     "DROP FUNCTION outbox_wake()",
+)
+
+UPGRADE_V2 = (
+    "ALTER TABLE outbox DROP CONSTRAINT uq_outbox_event_id",
+    "DROP INDEX ix_outbox_published_at",
+)
+"""A row is written twice, and each index with it; nothing is looked up by these two."""
+
+DOWNGRADE_V2 = (
+    "CREATE INDEX ix_outbox_published_at ON outbox (published_at) WHERE published_at IS NOT NULL",
+    "ALTER TABLE outbox ADD CONSTRAINT uq_outbox_event_id UNIQUE (event_id)",
 )

@@ -44,7 +44,7 @@ outbox = sa.Table(
     "outbox",
     delivery_metadata,
     sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
-    sa.Column("event_id", sa.Uuid, nullable=False, unique=True),
+    sa.Column("event_id", sa.Uuid, nullable=False),
     sa.Column("topic", sa.Text, nullable=False),
     sa.Column("key", sa.Text, nullable=False),
     sa.Column("seq", sa.BigInteger, nullable=False),
@@ -55,7 +55,6 @@ outbox = sa.Table(
     sa.Column("published_at", sa.DateTime(timezone=True)),
     sa.Column("epoch", sa.BigInteger),
     sa.Index("ix_outbox_unpublished", "id", postgresql_where=sa.text("published_at IS NULL")),
-    sa.Index("ix_outbox_published_at", "published_at", postgresql_where=sa.text("published_at IS NOT NULL")),
 )
 
 WRITTEN = ("event_id", "topic", "key", "seq", "type", "headers", "body")
@@ -124,12 +123,8 @@ async def add_raw(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None
 
 
 async def prune(session: AsyncSession, *, limit: int = 10_000) -> int:
-    """Delete up to `limit` rows published longer ago than KEEP_PUBLISHED; returns how many."""
-    old = (
-        sa.select(outbox.c.id)
-        .where(outbox.c.published_at < sa.func.now() - KEEP_PUBLISHED)
-        .order_by(outbox.c.id)
-        .limit(limit)
-    )
+    """Delete those of the `limit` oldest rows that were published before KEEP_PUBLISHED; returns how many."""
+    oldest = sa.select(outbox.c.id, outbox.c.published_at).order_by(outbox.c.id).limit(limit).subquery()
+    old = sa.select(oldest.c.id).where(oldest.c.published_at < sa.func.now() - KEEP_PUBLISHED)
     result = await session.execute(sa.delete(outbox).where(outbox.c.id.in_(old)).returning(outbox.c.id))
     return len(result.all())

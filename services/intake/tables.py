@@ -81,7 +81,7 @@ class ContentRow(Base, table=True):
 
     __tablename__ = "contents"
 
-    complaint_id: UUID = Field(primary_key=True, foreign_key="complaints.id")
+    complaint_id: UUID = Field(primary_key=True)
     subject: str = Field(sa_type=TEXT)
     text: str = Field(sa_type=TEXT)
     location: str = Field(sa_type=TEXT)

@@ -48,7 +48,8 @@ _CASE_CHANGES = (
     "answer_version",
 )
 _DEADLINE_FIELDS = tuple(field.name for field in fields(Deadline))
-_DEADLINE_CHANGES = ("deadline_id", "fired_at", "met_at", "epoch")
+_DEADLINE_KEYS = ("complaint_id", "kind", "level")
+_DEADLINE_CHANGES = (*_DEADLINE_KEYS, "fired_at", "met_at", "epoch")
 _IDS = sa.any_(sa.bindparam("ids", type_=sa.ARRAY(sa.Uuid)))
 _LOCK_CASES = (
     sa.select(CASES).where(CASES.c.complaint_id == _IDS).order_by(CASES.c.complaint_id).with_for_update()
@@ -125,7 +126,7 @@ def new_deadlines(deadlines: Sequence[Deadline]) -> Insertion:
 
 async def save_deadlines(session: AsyncSession, deadlines: Sequence[Deadline]) -> None:
     """Write when deadlines were fired and met; their cases are locked by this transaction."""
-    await update_rows(session, DEADLINES, ("deadline_id",), deadlines, _DEADLINE_CHANGES)
+    await update_rows(session, DEADLINES, _DEADLINE_KEYS, deadlines, _DEADLINE_CHANGES)
 
 
 async def list_deadlines(session: AsyncSession, complaint_ids: Collection[UUID]) -> list[Deadline]:

@@ -108,7 +108,6 @@ class DeadlineRow(Base, table=True):
 
     __tablename__ = "deadlines"
     __table_args__ = (
-        sa.UniqueConstraint("complaint_id", "kind", "level"),
         sa.Index(
             "ix_deadlines_due_at",
             "due_at",
@@ -116,10 +115,10 @@ class DeadlineRow(Base, table=True):
         ),
     )
 
-    deadline_id: UUID = Field(primary_key=True)
-    complaint_id: UUID = Field(foreign_key="cases.complaint_id")
-    kind: str = Field(sa_type=sa.Text)
-    level: int
+    deadline_id: UUID
+    complaint_id: UUID = Field(primary_key=True)
+    kind: str = Field(primary_key=True, sa_type=sa.Text)
+    level: int = Field(primary_key=True)
     basis: str = Field(sa_type=sa.Text)
     budget_minutes: int
     due_at: datetime = Field(sa_type=INSTANT)
