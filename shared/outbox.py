@@ -81,21 +81,22 @@ def row_of(outgoing: Outgoing) -> dict[str, Any]:
     """The outbox row of an event, with a fresh event id; its headers are final."""
     event_id = uuid7()
     event = outgoing.event
+    headers = headers_of(
+        event,
+        event_id=event_id,
+        source=outgoing.source,
+        occurred_at=outgoing.occurred_at,
+        seq=outgoing.seq,
+        origin=outgoing.origin,
+        causation=outgoing.causation,
+    )
     return {
         "event_id": event_id,
         "topic": event.topic,
-        "key": event.key,
+        "key": headers["ce_subject"],
         "seq": outgoing.seq,
         "type": event.type,
-        "headers": headers_of(
-            event,
-            event_id=event_id,
-            source=outgoing.source,
-            occurred_at=outgoing.occurred_at,
-            seq=outgoing.seq,
-            origin=outgoing.origin,
-            causation=outgoing.causation,
-        ),
+        "headers": headers,
         "body": event.to_json(),
     }
 

@@ -10,13 +10,13 @@ polls once a second as a fallback.
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
@@ -39,6 +39,7 @@ _SEND_SECONDS = 20.0
 _STOP_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
 LEADER = "relay"
+_HEADERS = msgspec.json.Decoder(dict[str, str])
 
 Rows = Sequence[Any]
 Sent = tuple[Rows, "asyncio.Future[Any]"]
@@ -178,7 +179,7 @@ async def _submit(
     """Hand rows of one partition to the producer, in as few batches as hold them, and note them in `sent`."""
     batch, held = producer.create_batch(), 0
     for place, row in enumerate(rows):
-        headers = [(name, value.encode()) for name, value in json.loads(row["headers"]).items()]
+        headers = [(name, value.encode()) for name, value in _HEADERS.decode(row["headers"]).items()]
         record = {"timestamp": None, "key": row["key"].encode(), "value": row["body"], "headers": headers}
         if batch.append(**record) is None:  # full
             sent.append((rows[held:place], await producer.send_batch(batch, topic, partition=partition)))

@@ -22,7 +22,7 @@ __all__ = ["accept", "catch_up", "end_to_end", "floor", "latency"]
 
 FLOOR_TOPIC = Topic("bench.floor", TopicKind.EVENT)
 TURN_LIMIT = 120.0  # seconds for one round
-LOOK_EVERY = 0.01  # seconds between two looks at how far dispatch is
+LOOK_EVERY = 0.05  # seconds between two looks at how far dispatch is
 BOUNDS = {100: 50.0, 500: 25.0}  # per second: most milliseconds of the 99th percentile
 
 
