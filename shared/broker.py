@@ -277,9 +277,15 @@ def create_broker(bootstrap: str, *, name: str) -> KafkaBroker:
 
 
 def declare_subscriber(
-    broker: KafkaBroker, inlet: Inlet, *, group: str, instance: str | None, max_records: int = 500
+    broker: KafkaBroker,
+    inlet: Inlet,
+    *,
+    group: str,
+    instance: str | None,
+    max_records: int = 500,
+    pause: float = 0.0,
 ) -> None:
-    """Subscribe `inlet` to its topics on `broker`."""
+    """Subscribe `inlet` to its topics on `broker`; after a batch that was not full it rests for `pause` s."""
 
     async def total_parser(
         records: Records, original: Callable[[Records], Awaitable[KafkaMessage]]
@@ -322,6 +328,8 @@ def declare_subscriber(
             _rewind(consumer, records)
         else:
             inlet.note(consumer, records)
+            if len(records) < max_records:
+                await asyncio.sleep(pause)
 
 
 def _rewind(consumer: AIOKafkaConsumer, records: Records) -> None:

@@ -33,8 +33,6 @@ _log = get_logger(__name__)
 
 _BATCH = 2000
 _POLL_SECONDS = 1.0
-_GATHER_SECONDS = 0.01
-"""Least pause between two looks: what is committed meanwhile goes together, all the way to the readers."""
 _SEND_SECONDS = 20.0
 _STOP_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
@@ -57,10 +55,15 @@ _MARK = """
 
 
 class Relay:
-    """Publishes one service's outbox. `run` is to be started once per replica; only the leader works."""
+    """Publishes one service's outbox. `run` is to be started once per replica; only the leader works.
 
-    def __init__(self, dsn: str, bootstrap: str, prefix: str = "") -> None:
+    `pause` is the least time between two looks, in seconds: what is committed meanwhile goes together, all
+    the way to the readers.
+    """
+
+    def __init__(self, dsn: str, bootstrap: str, prefix: str = "", *, pause: float = 0.01) -> None:
         self._dsn = dsn
+        self._pause = pause
         self._prefix = prefix
         self._bootstrap = bootstrap
         self._wake = asyncio.Event()
@@ -101,7 +104,7 @@ class Relay:
                 term.check()
                 self._wake.clear()
                 if await self._publish_once(term, producer) < _BATCH:
-                    await asyncio.sleep(_GATHER_SECONDS)
+                    await asyncio.sleep(self._pause)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
         finally:

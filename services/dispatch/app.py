@@ -41,6 +41,7 @@ def create_app(settings: DispatchSettings, clock: Clock = SystemClock()) -> Edge
         state_topics=("rulebook.state",),
         prepared=is_prepared,
         background=background,
+        consume_pause=0.0,
     )
     pages = Pages(HERE, now=clock.now, prefix=PREFIX)
     app, edge = create_http(runtime, title="Huiying dispatch", prefix=PREFIX, clock=clock, pages=pages)
