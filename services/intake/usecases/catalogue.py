@@ -1,6 +1,5 @@
 """What a report may be about and who serves it: this service's copy of rule book and directory."""
 
-import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,24 +41,25 @@ class Catalogue:
 
 
 class CatalogueCache:
-    """The catalogue, read again when it is older than a second."""
+    """The catalogue, read again when it is older than a second; who reads it anew holds up nobody else."""
 
     def __init__(self, sessions: Sessions, clock: Clock) -> None:
         self._sessions = sessions
         self._clock = clock
-        self._lock = asyncio.Lock()
         self._read_at = 0.0
         self._catalogue: Catalogue | None = None
 
     async def current(self) -> Catalogue:
-        """Return the catalogue of now."""
-        if self._catalogue is not None and time.monotonic() - self._read_at < _FRESH_SECONDS:
-            return self._catalogue
-        async with self._lock:
-            if self._catalogue is None or time.monotonic() - self._read_at >= _FRESH_SECONDS:
+        """Return the catalogue as it was at most a second ago, or a little longer while it is read anew."""
+        before, now = self._read_at, time.monotonic()
+        if self._catalogue is None or now - before >= _FRESH_SECONDS:
+            self._read_at = now
+            try:
                 self._catalogue = await run_unit(self._sessions, self._load)
-                self._read_at = time.monotonic()
-            return self._catalogue
+            except BaseException:
+                self._read_at = before
+                raise
+        return self._catalogue
 
     async def _load(self, session: AsyncSession) -> Catalogue:
         books = sorted(await state.load_all(session, RuleBookState), key=lambda book: book.version)
