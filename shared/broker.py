@@ -12,6 +12,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -27,7 +28,7 @@ from shared.crashpoints import crash_point
 from shared.database import Sessions, describe, is_passing_failure, run_unit
 from shared.logs import get_logger
 from shared.metrics import Metrics
-from shared.wire import Envelope, Poison, Unreadable, raw_of, read_envelope, with_safe_headers
+from shared.wire import Envelope, Poison, Unreadable, raw_of, read_envelope
 
 __all__ = ["Inlet", "create_broker", "declare_subscriber"]
 
@@ -290,8 +291,8 @@ def declare_subscriber(
     async def total_parser(
         records: Records, original: Callable[[Records], Awaitable[KafkaMessage]]
     ) -> KafkaMessage:
-        # FastStream decodes the headers of what it parses: it is shown one record, made safe, for all.
-        message = await original((with_safe_headers(records[0]),))
+        # FastStream decodes the headers of what it parses: it is shown one record, without any, for all.
+        message = await original((replace(records[0], headers=()),))
         message.raw_message = records
         return message
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -22,7 +21,6 @@ __all__ = [
     "raw_of",
     "read_envelope",
     "received",
-    "with_safe_headers",
 ]
 
 _BINARY = "hex:"
@@ -75,11 +73,6 @@ class Unreadable(msgspec.Struct, frozen=True):
     detail: str
     key: str | None = None
     seq: int | None = None
-
-
-def with_safe_headers(record: ConsumerRecord[bytes, bytes]) -> ConsumerRecord[bytes, bytes]:
-    """The same record with header values that any reader can decode; `raw_of` reads both alike."""
-    return replace(record, headers=[(name, _text(value).encode()) for name, value in record.headers])
 
 
 def raw_of(record: ConsumerRecord[bytes, bytes], prefix: str = "") -> RawRecord:

@@ -50,7 +50,7 @@ class Keyword:
         for word in self.present[1:]:
             if word not in whole:
                 return False
-        return not any(word in whole for word in self.absent) if self.absent else True
+        return not any(word in whole for word in self.absent)
 
 
 @dataclass(frozen=True, slots=True)
