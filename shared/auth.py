@@ -5,7 +5,6 @@ Every service verifies it alone, from its own copy of `directory.state` (refresh
 being down signs nobody out, and a disabled person or a revoked session is refused within five seconds.
 """
 
-import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared import state
 from shared.clock import Clock
 from shared.contracts.dispatch import PersonState, Role, SessionRevoked, SigningKeyState
-from shared.database import Sessions, run_unit
+from shared.database import Sessions
+from shared.fresh import Fresh
 
 __all__ = [
     "ALGORITHM",
@@ -38,7 +38,6 @@ __all__ = [
 
 ALGORITHM = "Ed25519"
 SESSION_LIFE = timedelta(hours=12)
-_FRESH_SECONDS = 1.0
 
 STAFF = frozenset(Role) - {Role.SERVICE}
 
@@ -84,12 +83,14 @@ class Verifier:
 
     sessions: Sessions
     clock: Clock
-    _directory: _Directory | None = field(default=None, init=False)
-    _read_at: float = field(default=0.0, init=False)
+    _directory: Fresh[_Directory] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._directory = Fresh(self.sessions, _load)
 
     async def verify(self, token: str) -> Principal:
         """Return who holds `token`. SignInRequiredError if it is not, or no longer, valid."""
-        directory = await self._fresh_directory()
+        directory = await self._directory.get()
         principal = directory.verified.get(token)
         if principal is None:
             principal = directory.verified[token] = self._read(directory, token)
@@ -111,18 +112,6 @@ class Verifier:
         if issued_at < person.valid_from.timestamp() - 1:
             raise SignInRequiredError
         return Principal(person.person_id, person.name, person.role, person.unit, token_id, expires_at)
-
-    async def _fresh_directory(self) -> _Directory:
-        """The directory as of a second ago; while one request reads it anew, others use the last reading."""
-        before, now = self._read_at, time.monotonic()
-        if self._directory is None or now - before > _FRESH_SECONDS:
-            self._read_at = now
-            try:
-                self._directory = await run_unit(self.sessions, _load)
-            except BaseException:
-                self._read_at = before
-                raise
-        return self._directory
 
 
 async def _load(session: AsyncSession) -> _Directory:

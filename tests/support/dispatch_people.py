@@ -88,7 +88,7 @@ class Dispatch:
             if name not in self.people:
                 person = await add_person(session, NewPerson(name, name, role, unit), self.clock)
                 self.people[name] = person.id
-                self.app.state.verifier._directory = None  # else it takes a second to know them
+                self.app.state.verifier._directory._value = None  # else it takes a second to know them
             key = await signing_key(session, self.clock)
             return mint(key, self.people[name], token_id=str(uuid7()), now=self.clock.now())
 

@@ -78,7 +78,7 @@ class Desk:
         person = PersonState(person_id=uuid4(), name="测试", role=role, unit=unit, valid_from=now)
         await put_state(self.dsn, [person])
         for app in self.apps:
-            app.app.state.verifier._read_at = 0.0  # type: ignore[attr-defined]
+            app.app.state.verifier._directory._read_at = 0.0  # type: ignore[attr-defined]
         return mint(self.key, person.person_id, token_id=str(uuid4()), now=now)
 
     async def bearer(self, role: Role, unit: str | None = None) -> dict[str, str]:

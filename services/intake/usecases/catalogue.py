@@ -1,6 +1,5 @@
 """What a report may be about and who serves it: this service's copy of rule book and directory."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,11 +9,10 @@ from shared import state
 from shared.clock import Clock
 from shared.contracts.assessment import RuleBookState
 from shared.contracts.dispatch import UnitState
-from shared.database import Sessions, run_unit
+from shared.database import Sessions
+from shared.fresh import Fresh
 
 __all__ = ["Catalogue", "CatalogueCache", "Category"]
-
-_FRESH_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +39,15 @@ class Catalogue:
 
 
 class CatalogueCache:
-    """The catalogue, read again when it is older than a second; who reads it anew holds up nobody else."""
+    """The catalogue, at hand for every report."""
 
     def __init__(self, sessions: Sessions, clock: Clock) -> None:
-        self._sessions = sessions
         self._clock = clock
-        self._read_at = 0.0
-        self._catalogue: Catalogue | None = None
+        self._catalogue = Fresh(sessions, self._load)
 
     async def current(self) -> Catalogue:
-        """Return the catalogue as it was at most a second ago, or a little longer while it is read anew."""
-        before, now = self._read_at, time.monotonic()
-        if self._catalogue is None or now - before >= _FRESH_SECONDS:
-            self._read_at = now
-            try:
-                self._catalogue = await run_unit(self._sessions, self._load)
-            except BaseException:
-                self._read_at = before
-                raise
-        return self._catalogue
+        """Return the catalogue as it was a moment ago."""
+        return await self._catalogue.get()
 
     async def _load(self, session: AsyncSession) -> Catalogue:
         books = sorted(await state.load_all(session, RuleBookState), key=lambda book: book.version)
