@@ -5,7 +5,7 @@ Plain ASGI, so that streams stay streams and the hot path stays hot.
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 from prometheus_client import Histogram
@@ -19,7 +19,7 @@ from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.problems import OnError, problem_response
 
-__all__ = ["Edge"]
+__all__ = ["Edge", "FirstRoute", "Headers"]
 
 _log = get_logger(__name__)
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -30,6 +30,9 @@ MAX_BODY = 4 * 1024 * 1024
 
 Headers = Mapping[bytes, bytes]
 """Headers by name in small letters; of a repeated one the last."""
+
+FirstRoute = Callable[[Scope, Headers, Receive, Send], Awaitable[None]]
+"""An ASGI application that is given the request's headers, which the edge has read already."""
 
 
 class Edge:
@@ -52,12 +55,12 @@ class Edge:
         self._metrics = metrics
         self._answer_error = answer_error
         self._max_body = max_body
-        self._first: dict[tuple[str, str], ASGIApp] = {}
+        self._first: dict[tuple[str, str], FirstRoute] = {}
         self._observed: dict[tuple[str, int], Histogram] = {}
 
-    def put_first(self, method: str, path: str, app: ASGIApp) -> None:
-        """Have `app` answer requests of just this method and path."""
-        self._first[method, path] = app
+    def put_first(self, method: str, path: str, route: FirstRoute) -> None:
+        """Have `route` answer requests of just this method and path."""
+        self._first[method, path] = route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection event."""
@@ -97,9 +100,13 @@ class Edge:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        app = self._first.get((scope["method"], scope["path"]), self.app)
-        # The server holds a body to the length that was announced.
-        await app(scope, receive if b"content-length" in headers else self._limited(receive), send)
+        if b"content-length" not in headers:  # else the server holds the body to the length announced
+            receive = self._limited(receive)
+        first = self._first.get((scope["method"], scope["path"]))
+        if first is None:
+            await self.app(scope, receive, send)
+        else:
+            await first(scope, headers, receive, send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         length = headers.get(b"content-length", b"0")

@@ -4,10 +4,10 @@ import ipaddress
 import time
 from functools import lru_cache
 
-from fastapi import Request
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
+from starlette.types import Scope
 
 __all__ = ["Limits", "client_address"]
 
@@ -61,16 +61,17 @@ class Limits:
         return bool(self._limiter.hit(rate, *names))
 
 
-def client_address(request: Request, trusted_hops: int) -> str:
+def client_address(scope: Scope, trusted_hops: int) -> str:
     """Return the address to count a request by; one /64 counts as one client.
 
     X-Forwarded-For is believed only where the peer is a proxy of ours (loopback or private), and then only
     what our outermost proxy wrote, `trusted_hops` entries from the right: the rest anybody can invent.
     """
-    peer = _address(request.client.host if request.client else "")
+    peer = _address(scope["client"][0] if scope.get("client") else "")
     if peer is None or not (peer.is_loopback or peer.is_private):
         return _counted(peer)
-    hops = [hop.strip() for line in request.headers.getlist("x-forwarded-for") for hop in line.split(",")]
+    lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    hops = [hop.strip() for line in lines for hop in line.split(",")]
     if not 0 < trusted_hops <= len(hops):
         return _counted(peer)
     return _counted(_address(hops[-trusted_hops]) or peer)

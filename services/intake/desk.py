@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.types import Scope
 
 from services.intake.clients import Limits, client_address
 from services.intake.domain.reports import Given, check_report
@@ -59,9 +60,9 @@ class Desk:
         report = check_report(given, catalogue.categories)
         return await self.registrations.register(Draft(report, channel, received_at, actor, key))
 
-    def client(self, request: Request) -> str:
+    def client(self, scope: Scope) -> str:
         """The address a request is counted by."""
-        return client_address(request, self.trusted_hops)
+        return client_address(scope, self.trusted_hops)
 
     async def too_often(self) -> str:
         """What is said to whom comes too often: it names the phone that always answers."""

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -24,13 +25,15 @@ from services.intake.usecases.register import KeyReusedError
 from shared.auth import ForbiddenError, Principal, SignInRequiredError, who
 from shared.contracts.dispatch import Role
 from shared.contracts.intake import Channel
-from shared.edge import Edge
+from shared.edge import Edge, Headers
 from shared.problems import FieldProblem, Problem, problem_response, validation_fields
 
 __all__ = ["PATH", "RegisterBody", "decode", "install"]
 
 PATH = "/api/complaints"
-_KEY = re.compile(r"[!-~]{1,200}")
+_KEY = re.compile(rb"[!-~]{1,200}")
+_LENGTH = b"content-length"
+_JSON = [(b"content-type", b"application/json")]
 _TAKES_CALLS = frozenset({Role.OPERATOR, Role.OFFICE, Role.ADMINISTRATOR})
 _FIELDS_SHOWN = 20
 
@@ -55,7 +58,7 @@ def install(app: FastAPI, edge: Edge, desk: Desk) -> None:
     """Put the route first at the edge, and into the app and its OpenAPI document."""
     route = _RegisterRoute(app, desk)
     app.router.routes.insert(0, Route(PATH, route, methods=["POST"]))  # so that other methods get their 405
-    edge.put_first("POST", PATH, route)
+    edge.put_first("POST", PATH, route.answer)
     _describe(app)
 
 
@@ -72,7 +75,7 @@ def _describe(app: FastAPI) -> None:
                     "name": "Idempotency-Key",
                     "in": "header",
                     "required": False,
-                    "schema": {"type": "string", "pattern": f"^{_KEY.pattern}$"},
+                    "schema": {"type": "string", "pattern": f"^{_KEY.pattern.decode()}$"},
                 }
             ],
             "requestBody": {"required": True, "content": _content(RegisterRequest)},
@@ -105,26 +108,33 @@ class _RegisterRoute:
         self._desk = desk
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Register what one request brings, where it came by way of the app."""
+        await self.answer(scope, dict(scope["headers"]), receive, send)
+
+    async def answer(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         """Register what one request brings."""
         scope["app"] = self._app  # both as FastAPI's own routes do
         scope["route"] = self
-        response = await self._respond(Request(scope, receive))
-        await response(scope, receive, send)
-
-    async def _respond(self, request: Request) -> Response:
-        principal = await who(request)
-        if principal is None and not self._desk.limits.may_register(self._desk.client(request)):
-            return problem_response(
+        principal = await who(Request(scope)) if _names_somebody(headers) else None
+        if principal is None and not self._desk.limits.may_register(self._desk.client(scope)):
+            refusal = problem_response(
                 429,
                 await self._desk.too_often(),
-                request_id=getattr(request.state, "request_id", None),
+                request_id=scope["state"]["request_id"],
                 headers={"Retry-After": "60"},
             )
-        key = _idempotency_key(request)
-        body = decode(await request.body())
+            await refusal(scope, receive, send)
+            return
+        key = _idempotency_key(headers)
+        reply = await self._register(decode(await _body(receive)), principal, key)
+        length = str(len(reply)).encode()
+        await send({"type": "http.response.start", "status": 201, "headers": [*_JSON, (_LENGTH, length)]})
+        await send({"type": "http.response.body", "body": reply})
+
+    async def _register(self, body: RegisterBody, principal: Principal | None, key: str | None) -> bytes:
         _check_rights(body, principal)
         try:
-            reply = await self._desk.register(
+            return await self._desk.register(
                 _given(body),
                 channel=Channel(body.channel),
                 actor=str(principal.person_id) if principal else PUBLIC,
@@ -138,7 +148,22 @@ class _RegisterRoute:
             ) from None
         except UnfitDraftError:
             raise Problem(422, "内容里有数据库不能保存的东西") from None
-        return Response(reply, 201, media_type="application/json")
+
+
+def _names_somebody(headers: Headers) -> bool:
+    return b"authorization" in headers or b"cookie" in headers
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body of a request. ClientDisconnect if its sender left before its end."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
 
 
 def decode(raw: bytes) -> RegisterBody:
@@ -152,11 +177,13 @@ def decode(raw: bytes) -> RegisterBody:
     return body
 
 
-def _idempotency_key(request: Request) -> str | None:
-    key = request.headers.get("idempotency-key")
-    if key is not None and not _KEY.fullmatch(key):
+def _idempotency_key(headers: Headers) -> str | None:
+    key = headers.get(b"idempotency-key")
+    if key is None:
+        return None
+    if not _KEY.fullmatch(key):
         raise _invalid([FieldProblem("Idempotency-Key", "应为 1 到 200 个可见的 ASCII 字符")])
-    return key
+    return key.decode()
 
 
 def _check_rights(body: RegisterBody, principal: Principal | None) -> None:

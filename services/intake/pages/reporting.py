@@ -60,7 +60,7 @@ def build_router() -> APIRouter:
     async def report(
         request: Request, desk: DeskDep, pages: PagesDep, form: Annotated[ReportForm, Form()]
     ) -> Response:
-        if not desk.limits.may_register(desk.client(request)):
+        if not desk.limits.may_register(desk.client(request.scope)):
             raise Problem(429, await desk.too_often())
         key = form.idempotency_key if _KEY.fullmatch(form.idempotency_key) else None
         try:

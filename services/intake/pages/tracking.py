@@ -55,7 +55,7 @@ def build_router() -> APIRouter:
         number = parse_number(asked.number)
         if number is None or asked.errors():
             return _page(request, pages, asked, 422, asked.errors())
-        if not desk.limits.may_look_up(desk.client(request), number):
+        if not desk.limits.may_look_up(desk.client(request.scope), number):
             raise Problem(429, await desk.too_often())
         token = await find_tail_match(session, number, asked.phone_tail.strip())
         if token is None:

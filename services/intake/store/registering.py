@@ -92,7 +92,7 @@ async def add_complaints(
     """
     rows = [_row(one) | _claim(claims.get(one.id)) for one in complaints]
     added = await writer.fetch(_ADD, packed(rows), packed(events), "registered")
-    return {UUID(str(complaint_id)) for (complaint_id,) in added}
+    return {complaint_id for (complaint_id,) in added}
 
 
 async def add_imported_complaints(
@@ -104,7 +104,7 @@ async def add_imported_complaints(
     """
     rows = [_row(one) for one in complaints]
     added = await writer.fetch(_ADD_IMPORTED, packed(rows), packed(events), "imported")
-    return {UUID(str(complaint_id)) for (complaint_id,) in added}
+    return {complaint_id for (complaint_id,) in added}
 
 
 def _claim(claim: Claim | None) -> dict[str, str]:

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from services.intake.store.connections import Connections, is_about_data
-from services.intake.usecases.register import Draft, Outcome, register_all
+from services.intake.usecases.register import Draft, Outcome, Serials, register_all
 from shared.crashpoints import crash_point
 from shared.database import is_passing_failure
 
@@ -39,6 +39,7 @@ class GroupCommit:
 
     def __init__(self, dsn: str, public_url: str) -> None:
         self._connections = Connections(dsn)
+        self._serials = Serials()
         self._public_url = public_url
         self._queue: deque[_Waiting] = deque()
         self._flushing = 0
@@ -108,7 +109,7 @@ class GroupCommit:
         for pause in (*_RETRY_PAUSES, None):
             try:
                 async with self._connections.writer() as writer:
-                    outcomes = await register_all(writer, drafts, self._public_url)
+                    outcomes = await register_all(writer, drafts, self._public_url, self._serials)
             except Exception as error:
                 if pause is None or not is_passing_failure(error):
                     raise

@@ -1,6 +1,7 @@
 """Registering as a command: drafts in, replies out, one transaction for a batch of them."""
 
 import hashlib
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +18,9 @@ from shared.contracts.envelope import Origin
 from shared.contracts.intake import Channel
 from shared.ids import uuid7
 
-__all__ = ["Draft", "KeyReusedError", "Outcome", "Reply", "register_all"]
+__all__ = ["Draft", "KeyReusedError", "Outcome", "Reply", "Serials", "register_all"]
+
+_DRAWN_AHEAD = 50
 
 
 class KeyReusedError(Exception):
@@ -75,13 +78,32 @@ class Draft:
         return msgspec.json.encode(Reply(self.id, self.number, link, self.registered_at))
 
 
-async def register_all(writer: Writer, drafts: Sequence[Draft], public_url: str) -> list[Outcome]:
+class Serials:
+    """Serials of one process, drawn ahead, so that few batches need a round trip for theirs.
+
+    What is left at the end of the process is skipped; replicas give theirs out side by side.
+    """
+
+    def __init__(self) -> None:
+        self._stock: deque[int] = deque()
+
+    async def take(self, writer: Writer, count: int) -> list[int]:
+        """Take `count` serials, of which nobody else ever gets one."""
+        if len(self._stock) < count:
+            drawn = await draw_serials(writer, count + _DRAWN_AHEAD)
+            self._stock.extend(drawn)  # enough also where another batch helped itself meanwhile
+        return [self._stock.popleft() for _ in range(count)]
+
+
+async def register_all(
+    writer: Writer, drafts: Sequence[Draft], public_url: str, serials: Serials
+) -> list[Outcome]:
     """Register drafts, all in one statement; return the reply to each, in their order.
 
     Of drafts with the same key and report one is registered, and all get its reply, now or years later; with
     the same key and another report, KeyReusedError is that draft's outcome.
     """
-    await _number(writer, drafts)
+    await _number(writer, drafts, serials)
     replies = {draft.id: draft.reply(public_url) for draft in drafts}
     first = {draft.key: draft for draft in reversed(drafts) if draft.key is not None}
     claims = {one.id: Claim(key, one.fingerprint, replies[one.id].decode()) for key, one in first.items()}
@@ -94,11 +116,11 @@ async def register_all(writer: Writer, drafts: Sequence[Draft], public_url: str)
     return [replies[one.id] if one.key is None else _answer(one, *answers[one.key]) for one in drafts]
 
 
-async def _number(writer: Writer, drafts: Sequence[Draft]) -> None:
+async def _number(writer: Writer, drafts: Sequence[Draft], serials: Serials) -> None:
     nameless = [draft for draft in drafts if not draft.number]
     if nameless:
-        serials = await draw_serials(writer, len(nameless))
-        for draft, serial in zip(nameless, serials, strict=True):
+        taken = await serials.take(writer, len(nameless))
+        for draft, serial in zip(nameless, taken, strict=True):
             draft.number = format_number(draft.registered_at, serial)
 
 

@@ -1,14 +1,14 @@
 """Whose request it is, however it is dressed up, and how often they may come."""
 
 import pytest
-from starlette.requests import Request
+from starlette.types import Scope
 
 from services.intake.clients import Limits, client_address
 
 
-def request(peer: str, *forwarded: str) -> Request:
+def request(peer: str, *forwarded: str) -> Scope:
     headers = [(b"x-forwarded-for", line.encode()) for line in forwarded]
-    return Request({"type": "http", "client": (peer, 1), "headers": headers})
+    return {"type": "http", "client": (peer, 1), "headers": headers}
 
 
 @pytest.mark.parametrize(
