@@ -24,7 +24,7 @@ from shared.runtime import Runtime
 
 __all__ = ["create_http"]
 
-_GC_THRESHOLDS = (100_000, 20, 100)
+_GC_THRESHOLDS = (200_000, 20, 100)
 """A batch makes many objects that live as long as it does: looking at them again and again frees nothing."""
 
 Administrator = Annotated[Principal, Depends(require(Role.ADMINISTRATOR))]
