@@ -31,18 +31,7 @@ def serve(
     proxies: Annotated[str, typer.Option(help="可信的网关地址或网段，逗号分隔")] = "127.0.0.1",
 ) -> None:
     """Serve until told to stop. The replica is named after the host, so it rejoins its group at once."""
-    import uvicorn  # noqa: PLC0415 - heavy
+    from shared.server import serve as serve_replica  # noqa: PLC0415 - heavy
 
     os.environ.setdefault(f"{service.value.upper()}_INSTANCE", socket.gethostname())
-    uvicorn.run(
-        f"services.{service.value}.app:from_env",
-        factory=True,
-        host=host,
-        port=port,
-        forwarded_allow_ips=proxies,
-        timeout_graceful_shutdown=10,
-        timeout_keep_alive=5,
-        access_log=False,
-        server_header=False,
-        log_level="warning",
-    )
+    serve_replica(f"services.{service.value}.app:from_env", host=host, port=port, proxies=proxies)

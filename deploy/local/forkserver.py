@@ -31,9 +31,8 @@ __all__ = ["ForkServer", "ForkedProcess"]
 PRELOAD = (
     "deploy.commands.serve",
     "shared.httpapp",
-    "uvicorn",
+    "shared.server",
     "uvicorn.loops.auto",
-    "uvicorn.protocols.http.auto",
     "uvicorn.protocols.websockets.auto",
     "uvicorn.lifespan.on",
 )

@@ -1,4 +1,4 @@
-"""Servers under measurement, each a uvicorn process of its own, as the launcher starts them."""
+"""Servers under measurement, each a process of its own, served as every replica is."""
 
 import asyncio
 import os
@@ -18,11 +18,6 @@ from tests.support.wait import eventually
 __all__ = ["Server", "paused", "running_server"]
 
 ROOT = Path(__file__).resolve().parents[2]
-MANNER = (  # what deploy.local.services gives every service
-    *("--host", "127.0.0.1", "--proxy-headers", "--forwarded-allow-ips", "127.0.0.1"),
-    *("--timeout-graceful-shutdown", "10", "--timeout-keep-alive", "5", "--no-access-log"),
-    *("--no-server-header", "--log-level", "warning"),
-)
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,7 @@ class Server:
 
 def _start(name: str, factory: str, environment: Mapping[str, str], folder: Path) -> Server:
     (port,) = free_ports(1)
-    command = [sys.executable, "-m", "uvicorn", "--factory", factory, "--port", str(port), *MANNER]
+    command = [sys.executable, "-m", "tests.bench.serve", factory, str(port)]
     log = folder / f"{name}.log"
     with log.open("ab") as output:
         process = subprocess.Popen(

@@ -29,7 +29,7 @@ async def process(dispatch: Dispatch) -> AsyncIterator[tuple[asyncio.subprocess.
         "DISPATCH_DATABASE_URL": dispatch.desk.dsn,
         "DISPATCH_KAFKA_BOOTSTRAP": "127.0.0.1:1",
     }
-    command = ["-m", "uvicorn", "--factory", "services.dispatch.app:from_env", "--port", str(port)]
+    command = ["-m", "deploy.cli", "serve", "dispatch", "--port", str(port)]
     started = await asyncio.create_subprocess_exec(
         sys.executable,
         *command,

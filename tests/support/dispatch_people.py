@@ -27,6 +27,7 @@ from shared.database import run_unit
 from shared.edge import Edge
 from shared.ids import uuid7
 from shared.runtime import Runtime
+from shared.server import Protocol
 from tests.support.dispatch import Desk, complaint, desk, minutes_ago
 from tests.support.infrastructure import PostgresServer
 
@@ -127,7 +128,9 @@ async def dispatch_app(
 async def served(replica: Dispatch) -> AsyncIterator[str]:
     """Serve a replica and run its hub; gives the address."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(replica.edge, lifespan="off", log_config=None, access_log=False, ws="none")
+    config = uvicorn.Config(
+        replica.edge, http=Protocol, lifespan="off", log_config=None, access_log=False, ws="none"
+    )
     server = uvicorn.Server(config)
     work = [
         asyncio.create_task(replica.hub.run(replica.runtime)),

@@ -21,6 +21,7 @@ from shared import migrations
 from shared.clock import Clock, SystemClock
 from shared.contracts.topics import TOPICS
 from shared.database import create_engine, create_sessions, run_unit
+from shared.server import Protocol
 from tests.support.infrastructure import PARTITIONS, PostgresServer
 from tests.support.wait import eventually
 
@@ -95,7 +96,13 @@ class System:
         listener.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         config = uvicorn.Config(
-            app, log_config=None, lifespan="on", timeout_graceful_shutdown=5, access_log=False, ws="none"
+            app,
+            http=Protocol,
+            log_config=None,
+            lifespan="on",
+            timeout_graceful_shutdown=5,
+            access_log=False,
+            ws="none",
         )
         server = _Server(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))
