@@ -4,7 +4,7 @@ Frozen: a change is a new list beside these, called by a new migration of each s
 described for queries in outbox, inbox, deadletters, leader and state; a test holds the two equal.
 """
 
-__all__ = ["DOWNGRADE_V1", "DOWNGRADE_V2", "UPGRADE_V1", "UPGRADE_V2"]
+__all__ = ["DOWNGRADE_V1", "DOWNGRADE_V2", "DOWNGRADE_V3", "UPGRADE_V1", "UPGRADE_V2", "UPGRADE_V3"]
 
 UPGRADE_V1 = (
     """
@@ -123,3 +123,14 @@ DOWNGRADE_V2 = (
     "CREATE INDEX ix_outbox_published_at ON outbox (published_at) WHERE published_at IS NOT NULL",
     "ALTER TABLE outbox ADD CONSTRAINT uq_outbox_event_id UNIQUE (event_id)",
 )
+
+UPGRADE_V3 = (
+    """
+    CREATE TYPE outbox_given_v1 AS (
+        event_id UUID, topic TEXT, key TEXT, seq BIGINT, type TEXT, headers JSONB, body BYTEA
+    )
+    """,
+)
+"""The type in which rows of the outbox travel (`shared.rows.Columns`)."""
+
+DOWNGRADE_V3 = ("DROP TYPE outbox_given_v1",)

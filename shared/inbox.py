@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import delivery_metadata, fetch
-from shared.rows import insertion, packed
+from shared.rows import Columns, insertion, packed
 from shared.wire import Envelope, RawRecord, Unreadable, read_envelope
 
 __all__ = [
@@ -84,7 +84,7 @@ _UNPEND = """
     WHERE kept.topic = given.topic AND kept.key = given.key AND kept.seq = given.seq
 """
 _KEPT = ("topic", "key", "seq", "kafka_partition", "kafka_offset", "headers", "body", "discarded")
-_PEND = f"{insertion(pending_events, _KEPT)} ON CONFLICT DO NOTHING"
+_PEND = f"{insertion(Columns(pending_events, _KEPT))} ON CONFLICT DO NOTHING"
 _LOAD_PENDING = """
     SELECT topic, key, kafka_partition, kafka_offset, headers::text, body, discarded FROM pending_events
     WHERE key = ANY($1::text[]) ORDER BY topic, key, seq

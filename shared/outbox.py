@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.contracts.envelope import Event, Origin, headers_of
 from shared.database import delivery_metadata
 from shared.ids import uuid7
-from shared.rows import Insertion, insert_all
+from shared.rows import Columns, Insertion, insert_all
 
 __all__ = [
     "CHANNEL",
@@ -57,7 +57,9 @@ outbox = sa.Table(
     sa.Index("ix_outbox_unpublished", "id", postgresql_where=sa.text("published_at IS NULL")),
 )
 
-WRITTEN = ("event_id", "topic", "key", "seq", "type", "headers", "body")
+WRITTEN = Columns(
+    outbox, ("event_id", "topic", "key", "seq", "type", "headers", "body"), composite="outbox_given_v1"
+)
 """The columns that an event is written with; the others tell what became of it."""
 
 
@@ -115,12 +117,12 @@ async def add_all(session: AsyncSession, outgoing: Sequence[Outgoing]) -> list[U
 
 def insertion_of(outgoing: Sequence[Outgoing]) -> Insertion:
     """Events as rows to be inserted, in this order, together with what made them true."""
-    return Insertion(outbox, WRITTEN, [row_of(one) for one in outgoing])
+    return Insertion(WRITTEN, [row_of(one) for one in outgoing])
 
 
 async def add_raw(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Write rows whose bytes are already final (copies of dead letters)."""
-    await insert_all(session, Insertion(outbox, WRITTEN, rows))
+    await insert_all(session, Insertion(WRITTEN, rows))
 
 
 async def prune(session: AsyncSession, *, limit: int = 10_000) -> int:

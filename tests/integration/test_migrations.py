@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import asyncpg
@@ -10,11 +11,13 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.migrate import migrations_folder
 from shared import deadletters, inbox, leader, migrations, outbox, state
 from shared.database import async_url, delivery_metadata
+from shared.rows import Columns
 from tests.support.infrastructure import PostgresServer
 
 DELIVERY = (deadletters, inbox, leader, outbox, state)  # imported, their tables are described
@@ -61,6 +64,47 @@ async def test_migrations_agree_with_the_tables_and_come_down(service: str, post
     assert await tables_of(dsn) == {"alembic_version"}
     await asyncio.to_thread(migrations.upgrade, location, dsn)
     assert await differences(dsn, metadata) == []
+
+
+async def attributes_of(dsn: str, composite: str) -> list[tuple[str, str]]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        rows = await connection.fetch(
+            "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
+            "JOIN pg_type ON typrelid = attrelid WHERE typname = $1 AND attnum > 0 ORDER BY attnum",
+            composite,
+        )
+        return [(name, kind) for name, kind in rows]
+    finally:
+        await connection.close()
+
+
+def columns_in(package: str) -> list[Columns]:
+    """The sets of columns that a package's modules write, as far as they travel in a type of their own."""
+    root = import_module(package)
+    parts = iter_modules(getattr(root, "__path__", ()))
+    modules = [root, *(import_module(f"{package}.{one.name}") for one in parts)]
+    return [
+        value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, Columns) and value.composite
+    ]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_the_types_that_rows_travel_in_are_the_columns_written(
+    service: str, postgres: PostgresServer
+) -> None:
+    dsn = postgres.create_database()
+    await asyncio.to_thread(migrations.upgrade, migrations_folder(service), dsn)
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    for columns in {outbox.WRITTEN, *columns_in(f"services.{service}.store")}:
+        written = [
+            (name, columns.table.c[name].type.compile(dialect=dialect).lower()) for name in columns.names
+        ]
+        found = await attributes_of(dsn, str(columns.composite))
+        assert written == found
 
 
 async def test_two_runners_at_once_migrate_once(postgres: PostgresServer) -> None:

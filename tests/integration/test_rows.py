@@ -1,6 +1,7 @@
 """Many rows in one statement, on a real PostgreSQL."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import create_engine, create_sessions
-from shared.rows import Insertion, insert_all, update_rows
+from shared.rows import Columns, Insertion, insert_all, update_rows
 from tests.support.infrastructure import PostgresServer
 
 things = sa.Table(
@@ -24,11 +25,16 @@ things = sa.Table(
 )
 
 
+GIVEN = "CREATE TYPE things_given AS (id uuid, name text, body jsonb, raw bytea)"
+
+
 @pytest.fixture
 async def session(postgres: PostgresServer) -> AsyncIterator[AsyncSession]:
     engine = create_engine(postgres.create_database())
     async with create_sessions(engine)() as found:
-        await (await found.connection()).run_sync(things.create)
+        connection = await found.connection()
+        await connection.run_sync(things.create)
+        await connection.execute(sa.text(GIVEN))
         yield found
     await engine.dispose()
 
@@ -40,8 +46,20 @@ def thing(number: int, **more: Any) -> dict[str, Any]:
 NAMES = ("id", "name", "body", "raw")
 
 
-def insertion(*rows: dict[str, Any]) -> Insertion:
-    return Insertion(things, NAMES, rows)
+IN_JSON = Columns(things, NAMES)
+IN_TYPE = Columns(things, NAMES, composite="things_given")
+both_ways = pytest.mark.parametrize("columns", [IN_JSON, IN_TYPE], ids=["json", "composite"])
+
+
+@dataclass
+class Thing:
+    """A thing as plain values, with one that is not written."""
+
+    name: str | None
+    raw: bytes | None
+    id: UUID
+    body: object
+    weight: int = 0
 
 
 async def kept(session: AsyncSession) -> list[dict[str, Any]]:
@@ -49,16 +67,28 @@ async def kept(session: AsyncSession) -> list[dict[str, Any]]:
     return [{name: row[name] for name in NAMES} for row in rows.mappings()]
 
 
-async def test_rows_are_inserted_in_their_order_with_every_kind_of_value(session: AsyncSession) -> None:
+@both_ways
+async def test_rows_are_inserted_in_their_order_with_every_kind_of_value(
+    session: AsyncSession, columns: Columns
+) -> None:
     rows = [thing(3), thing(1, body={"unit": "水"}, raw=None), thing(2, name=None, body=None)]
 
-    await insert_all(session, insertion(*rows))
+    await insert_all(session, Insertion(columns, rows))
 
     assert await kept(session) == rows
 
 
+@both_ways
+async def test_dataclasses_are_rows_too(session: AsyncSession, columns: Columns) -> None:
+    row = thing(7, body=["水", "电"])
+
+    await insert_all(session, Insertion(columns, [Thing(**row)]))
+
+    assert await kept(session) == [row]
+
+
 async def test_rows_are_updated_by_their_key(session: AsyncSession) -> None:
-    await insert_all(session, insertion(thing(1), thing(2), thing(3)))
+    await insert_all(session, Insertion(IN_JSON, [thing(1), thing(2), thing(3)]))
 
     await update_rows(
         session, things, ("id",), [{"id": UUID(int=3), "name": "三"}, {"id": UUID(int=1), "name": None}]
@@ -68,13 +98,18 @@ async def test_rows_are_updated_by_their_key(session: AsyncSession) -> None:
 
 
 async def test_rows_of_several_tables_go_in_one_statement(session: AsyncSession) -> None:
-    await insert_all(session, insertion(thing(1), thing(2)), insertion(), insertion(thing(3, raw=None)))
+    await insert_all(
+        session,
+        Insertion(IN_JSON, [thing(1), thing(2)]),
+        Insertion(IN_TYPE, []),
+        Insertion(IN_TYPE, [thing(3, raw=None)]),
+    )
 
     assert {row["id"].int for row in await kept(session)} == {1, 2, 3}
 
 
 async def test_no_rows_are_no_statement(session: AsyncSession) -> None:
-    await insert_all(session, insertion(), insertion())
+    await insert_all(session, Insertion(IN_JSON, []), Insertion(IN_TYPE, []))
     await update_rows(session, things, ("id",), [])
 
     assert await kept(session) == []

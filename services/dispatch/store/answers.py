@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.dispatch.domain.answers import Imported
 from services.dispatch.tables.cases import ANSWERS, IMPORTED_ANSWERS
 from shared.database import fetch
-from shared.rows import Insertion, insertion, packed, update_rows
+from shared.rows import Columns, Insertion, insertion, packed, update_rows
 
 __all__ = [
     "ImportedAnswer",
@@ -41,8 +41,9 @@ class ImportedAnswer:
 
 _FIELDS = tuple(field.name for field in fields(ImportedAnswer))
 _KEYS = ("source", "external_id")
+_ANSWERS = Columns(ANSWERS, tuple(column.name for column in ANSWERS.c))
 _MEET = f"""
-    {insertion(IMPORTED_ANSWERS, (*_KEYS, "complaint_id", "state"))}
+    {insertion(Columns(IMPORTED_ANSWERS, (*_KEYS, "complaint_id", "state")))}
     ON CONFLICT (source, external_id)
     DO UPDATE SET complaint_id = coalesce(imported_answers.complaint_id, excluded.complaint_id)
     RETURNING {", ".join(_FIELDS)}
@@ -87,7 +88,7 @@ async def list_imported(session: AsyncSession, state: Imported, *, limit: int) -
 
 def new_answers(rows: Sequence[Mapping[str, Any]]) -> Insertion:
     """Answers as complainants read them, to be inserted."""
-    return Insertion(ANSWERS, tuple(column.name for column in ANSWERS.c), rows)
+    return Insertion(_ANSWERS, rows)
 
 
 async def find_answer(session: AsyncSession, complaint_id: UUID) -> Mapping[str, Any] | None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.dispatch.tables.cases import AUDIT_ENTRIES
-from shared.rows import Insertion, insert_all
+from shared.rows import Columns, Insertion, insert_all
 
 __all__ = ["AuditEntry", "add_entries", "list_entries", "new_entries"]
 
@@ -25,7 +25,7 @@ class AuditEntry:
     detail: Mapping[str, Any]
 
 
-_FIELDS = tuple(field.name for field in fields(AuditEntry))
+_ENTRIES = Columns(AUDIT_ENTRIES, tuple(field.name for field in fields(AuditEntry)))
 
 
 async def add_entries(session: AsyncSession, entries: Sequence[AuditEntry]) -> None:
@@ -35,7 +35,7 @@ async def add_entries(session: AsyncSession, entries: Sequence[AuditEntry]) -> N
 
 def new_entries(entries: Sequence[AuditEntry]) -> Insertion:
     """Entries to be added, in their order."""
-    return Insertion(AUDIT_ENTRIES, _FIELDS, entries)
+    return Insertion(_ENTRIES, entries)
 
 
 async def list_entries(session: AsyncSession, subject: str) -> list[AuditEntry]:

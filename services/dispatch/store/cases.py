@@ -15,7 +15,7 @@ from services.dispatch.domain.routing import Words
 from services.dispatch.domain.standards import Basis, ClockKind
 from services.dispatch.tables.cases import CASES, COMPLAINT_CONTENTS, DEADLINES
 from shared.database import fetch
-from shared.rows import Insertion, insertion, packed, update_rows
+from shared.rows import Columns, Insertion, insertion, packed, update_rows
 
 __all__ = [
     "claim_overdue",
@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _CASE_FIELDS = tuple(field.name for field in fields(Case))
+_NEW_CASES = Columns(CASES, _CASE_FIELDS, composite="cases_given_v1")
 _CASE_CHANGES = (
     "complaint_id",
     "state",
@@ -48,6 +49,7 @@ _CASE_CHANGES = (
     "answer_version",
 )
 _DEADLINE_FIELDS = tuple(field.name for field in fields(Deadline))
+_NEW_DEADLINES = Columns(DEADLINES, _DEADLINE_FIELDS, composite="deadlines_given_v1")
 _DEADLINE_KEYS = ("complaint_id", "kind", "level")
 _DEADLINE_CHANGES = (*_DEADLINE_KEYS, "fired_at", "met_at", "epoch")
 _IDS = sa.any_(sa.bindparam("ids", type_=sa.ARRAY(sa.Uuid)))
@@ -64,8 +66,9 @@ _LIST_WORDS = """
     SELECT complaint_id, subject, text, location FROM complaint_contents WHERE complaint_id = ANY($1::uuid[])
 """
 _CONTENT_FIELDS = tuple(column.name for column in COMPLAINT_CONTENTS.c)
+_CONTENTS = Columns(COMPLAINT_CONTENTS, _CONTENT_FIELDS, composite="complaint_contents_given_v1")
 _SAVE_CONTENTS = f"""
-    {insertion(COMPLAINT_CONTENTS, _CONTENT_FIELDS)}
+    {insertion(_CONTENTS)}
     ON CONFLICT (complaint_id) DO UPDATE
     SET {", ".join(f"{name} = excluded.{name}" for name in _CONTENT_FIELDS)}
     WHERE complaint_contents.version < excluded.version
@@ -81,7 +84,7 @@ async def get_now(session: AsyncSession) -> datetime:
 
 def new_cases(cases: Sequence[Case]) -> Insertion:
     """New cases, to be inserted."""
-    return Insertion(CASES, _CASE_FIELDS, cases)
+    return Insertion(_NEW_CASES, cases)
 
 
 async def save_cases(session: AsyncSession, cases: Sequence[Case]) -> None:
@@ -121,7 +124,7 @@ async def claim_overdue(session: AsyncSession, *, limit: int) -> list[Case]:
 
 def new_deadlines(deadlines: Sequence[Deadline]) -> Insertion:
     """New deadlines, to be inserted."""
-    return Insertion(DEADLINES, _DEADLINE_FIELDS, deadlines)
+    return Insertion(_NEW_DEADLINES, deadlines)
 
 
 async def save_deadlines(session: AsyncSession, deadlines: Sequence[Deadline]) -> None:
@@ -140,7 +143,7 @@ async def save_contents(session: AsyncSession, rows: Sequence[Mapping[str, Any]]
     if not rows:
         return
     ordered = sorted(rows, key=lambda row: str(row["complaint_id"]))
-    await fetch(session, _SAVE_CONTENTS, packed(ordered))
+    await fetch(session, _SAVE_CONTENTS, packed(ordered, _CONTENTS))
 
 
 async def list_contents(session: AsyncSession, complaint_ids: Iterable[UUID]) -> dict[UUID, sa.RowMapping]:
