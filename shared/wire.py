@@ -96,9 +96,10 @@ def read_envelope(raw: RawRecord, *, pending: bool = False, discarded: bool = Fa
     """Read the envelope from the headers: an envelope, or why not. Never raises."""
     key = _key(raw.key)
     seq = _number(raw.headers.get("ce_seq"))
-    binary = sorted(name for name, value in raw.headers.items() if value.startswith(_BINARY))
+    binary = [name for name, value in raw.headers.items() if value.startswith(_BINARY)]
     if binary:
-        return Unreadable(raw, "header", f"header values are not UTF-8 text: {', '.join(binary)}", key, seq)
+        named = ", ".join(sorted(binary))
+        return Unreadable(raw, "header", f"header values are not UTF-8 text: {named}", key, seq)
     if key is None:
         return Unreadable(raw, "key", "the key is missing, too long or not UTF-8", key, seq)
     if seq is None:

@@ -82,6 +82,7 @@ def deadline_id(complaint_id: UUID, kind: ClockKind, level: int) -> UUID:
 
 def deadlines_of(case: Case, dues: tuple[Due, ...]) -> tuple[Deadline, ...]:
     """Return the deadlines of a new case. Of imported history only the answer is recorded."""
+    live = case.live
     return tuple(
         Deadline(
             deadline_id=deadline_id(case.complaint_id, due.kind, 0),
@@ -95,8 +96,8 @@ def deadlines_of(case: Case, dues: tuple[Due, ...]) -> tuple[Deadline, ...]:
             standard=due.standard,
             rule_book_version=case.rule_book_version,
             calendar_version=case.calendar_version,
-            live=case.live,
-            recorded=case.live or due.kind is ClockKind.ANSWER,
+            live=live,
+            recorded=live or due.kind is ClockKind.ANSWER,
         )
         for due in dues
     )

@@ -1,7 +1,7 @@
 """How far a complaint has come, as its complainant sees it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -48,6 +48,9 @@ class Step:
     missed: bool = False
 
 
+_UNKNOWN = Step()
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """State, responsible unit (a code) and the steps anything is known of."""
@@ -58,24 +61,25 @@ class Progress:
 
     def assigned(self, unit: str, at: datetime, due: Mapping[State, datetime]) -> "Progress":
         """A unit got the case, and with it the instants its steps are promised for."""
-        steps = {
-            **self.steps,
-            **{state: replace(self._step(state), due_at=due_at) for state, due_at in due.items()},
-        }
-        return replace(self, unit=unit, steps=steps).taken(State.ASSIGNED, at)
+        steps = dict(self.steps)
+        for state, due_at in due.items():
+            step = self._step(state)
+            steps[state] = Step(step.at, due_at, step.missed)
+        return Progress(self.state, unit, steps).taken(State.ASSIGNED, at)
 
     def taken(self, state: State, at: datetime) -> "Progress":
         """A step was taken."""
-        steps = {**self.steps, state: replace(self._step(state), at=at)}
-        return replace(self, state=advance(self.state, state), steps=steps)
+        step = self._step(state)
+        steps = {**self.steps, state: Step(at, step.due_at, step.missed)}
+        return Progress(advance(self.state, state), self.unit, steps)
 
     def missed(self, state: State, due_at: datetime) -> "Progress":
         """The clock of a step ran out."""
-        step = replace(self._step(state), due_at=due_at, missed=True)
-        return replace(self, steps={**self.steps, state: step})
+        step = Step(self._step(state).at, due_at, missed=True)
+        return Progress(self.state, self.unit, {**self.steps, state: step})
 
     def _step(self, state: State) -> Step:
-        return self.steps.get(state, Step())
+        return self.steps.get(state, _UNKNOWN)
 
 
 def advance(state: State, to: State) -> State:

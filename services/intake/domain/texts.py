@@ -21,13 +21,19 @@ def clean_text(text: str) -> str:
     An escaped carriage return of a spreadsheet (`_x000D_`) becomes the line end it was. Cleaning what is
     clean changes nothing.
     """
-    text = _LINE_ENDS.sub("\n", _INVISIBLE.sub("", text))
-    return _ESCAPED_RETURN.sub("\n", text).strip()
+    if not text.isprintable():  # what is printable has neither line ends nor anything invisible
+        text = _LINE_ENDS.sub("\n", _INVISIBLE.sub("", text))
+    if "_" in text:
+        text = _ESCAPED_RETURN.sub("\n", text)
+    return text.strip()
 
 
 def clean_line(text: str) -> str:
     """Return `text` cleaned, on one line."""
-    parts = (part.strip() for part in clean_text(text).split("\n"))
+    text = clean_text(text)
+    if "\n" not in text:
+        return text
+    parts = (part.strip() for part in text.split("\n"))
     return " ".join(part for part in parts if part)
 
 
