@@ -1,8 +1,9 @@
 """The registering hot path: drafts that arrive together share a transaction.
 
-Theory of operation. A draft waits in a queue of this process until one of two flushers takes it, with all
-that wait there by then, into one statement, which is a transaction. While a flusher waits for its commit the
-next batch gathers, so batches grow with the load and a lone draft waits for nobody. Every draft gets its own
+Theory of operation. A draft waits in a queue of this process until a flusher takes it, with all that wait
+there by then, into one statement, which is a transaction. While a flusher waits for its commit the next batch
+gathers, so batches grow with the load and a lone draft waits for nobody. A second flusher helps where the
+first one's batch takes long: something holds it up that need not hold up the others. Every draft gets its own
 outcome, and only after the commit. Where a batch fails for what it holds, its drafts go one by one, so that
 one bad draft fails alone; where it fails for the database's sake it is tried again, with the same ids, so
 that a commit whose outcome was in doubt is found and not repeated. A draft whose caller gave up before its
@@ -22,6 +23,7 @@ from shared.database import is_passing_failure
 __all__ = ["GroupCommit", "UnfitDraftError"]
 
 _FLUSHERS = 2
+_LONG_SECONDS = 0.03
 _BATCH = 200
 _WAITING_LIMIT = 10_000
 _WAIT_SECONDS = 10.0
@@ -43,6 +45,7 @@ class GroupCommit:
         self._public_url = public_url
         self._queue: deque[_Waiting] = deque()
         self._flushing = 0
+        self._taken_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def register(self, draft: Draft) -> bytes:
@@ -56,7 +59,9 @@ class GroupCommit:
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[bytes] = loop.create_future()
         self._queue.append((draft, outcome))
-        if self._flushing < _FLUSHERS:
+        if not self._flushing or (
+            self._flushing < _FLUSHERS and loop.time() > self._taken_at + _LONG_SECONDS
+        ):
             self._flushing += 1
             task = asyncio.create_task(self._flush())
             self._tasks.add(task)
@@ -83,6 +88,7 @@ class GroupCommit:
         """Take batches until none waits; between that and the end of this nothing else runs."""
         try:
             while self._queue:
+                self._taken_at = asyncio.get_running_loop().time()
                 size = min(_BATCH, len(self._queue))
                 taken = [self._queue.popleft() for _ in range(size)]
                 if batch := [(draft, outcome) for draft, outcome in taken if not outcome.done()]:
