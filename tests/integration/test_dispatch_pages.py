@@ -298,6 +298,7 @@ async def test_a_live_list_of_all_units_resumes_in_each(dispatch: Dispatch) -> N
         async with Stream(f"{url}{path}&after={cursor[1]}", token) as stream:
             await eventually(lambda: stream.open)
             water = await dispatch.add_case("water")
+            await eventually(lambda: len(stream.events) == 1)  # what is told together comes unit by unit
             repair = await dispatch.add_case("repair")
             await eventually(lambda: len(stream.events) == 2)
         missed = [await dispatch.add_case("repair"), await dispatch.add_case("water")]

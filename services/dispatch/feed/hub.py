@@ -16,13 +16,14 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.dispatch.store.feed_reading import Change, get_positions, list_changes
-from shared.database import Sessions, run_unit
+from services.dispatch.store.feed_reading import Change, Fetch, get_positions, list_changes
+from shared.database import Sessions, fetch, run_unit
 
 if TYPE_CHECKING:
     from shared.runtime import Runtime
@@ -34,6 +35,8 @@ _POLL_SECONDS = 1.0
 _CHECK_SECONDS = 3.0
 _QUIET_SECONDS = 12.0
 _BATCH = 500
+_PATIENCE_SECONDS = 30.0
+_SETTINGS = {"application_name": "huiying-dispatch-feed", "timezone": "UTC", "jit": "off"}
 _KEPT_FRAMES = 1000
 
 Alive = Callable[[], Awaitable[bool]]
@@ -60,7 +63,7 @@ class View(Protocol):
         ...
 
     async def frames(
-        self, session: AsyncSession, changes: Sequence[Change], after: Mapping[str, int]
+        self, sessions: Sessions, changes: Sequence[Change], after: Mapping[str, int]
     ) -> list[Frame]:
         """Encode the changes behind the positions `after`, given in their order."""
         ...
@@ -128,13 +131,14 @@ class Watcher:
                 await self._woken.wait()
 
     async def _missed(self) -> AsyncGenerator[bytes]:
-        async def read(session: AsyncSession) -> tuple[int, list[Frame]]:
-            changes = await list_changes(session, self._cursor, _BATCH)
-            return len(changes), await self._channel.view.frames(session, changes, self._cursor)
+        async def read(session: AsyncSession) -> Sequence[Change]:
+            return await list_changes(partial(fetch, session), self._cursor, _BATCH)
 
         number = _BATCH
         while number >= _BATCH and not self._over:
-            number, frames = await run_unit(self._sessions, read)
+            changes = await run_unit(self._sessions, read)
+            frames = await self._channel.view.frames(self._sessions, changes, self._cursor)
+            number = len(changes)
             yield b"".join(self._new(frames))
 
     def _take(self) -> bytes:
@@ -199,13 +203,15 @@ class Hub:
 
     async def run(self, runtime: "Runtime") -> None:
         """Hand every committed change to those who watch, until cancelled; ends if the connection is lost."""
-        connection = await asyncpg.connect(self._dsn, timeout=5)
+        connection = await asyncpg.connect(
+            self._dsn, timeout=5, command_timeout=_PATIENCE_SECONDS, server_settings=_SETTINGS
+        )
         try:
             await connection.add_listener(_CHANNEL, lambda *_: self._wake.set())
             with _on_stop_signal(self.close):
                 while not connection.is_closed():
                     self._wake.clear()
-                    while await self._advance(runtime.sessions):
+                    while await self._advance(connection.fetch, runtime.sessions):
                         pass
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
@@ -227,23 +233,18 @@ class Hub:
                 if time.monotonic() - channel.spoke_at > _QUIET_SECONDS:
                     channel.append([_HEARTBEAT])
 
-    async def _advance(self, sessions: Sessions) -> bool:
+    async def _advance(self, fetch_changes: Fetch, sessions: Sessions) -> bool:
         """Encode and hand on what is new; whether there may be more already."""
         if not self._heads:
             return False
         asked = dict(self._heads)
-
-        async def work(session: AsyncSession) -> tuple[Sequence[Change], list[tuple[_Channel, list[Frame]]]]:
-            changes = await list_changes(session, asked, _BATCH)
-            after = self._heads | asked  # whoever joins from here on reads these changes from the database
-            encoded = []
-            for channel in tuple(self._channels.values()):
-                own = [change for change in changes if change.unit in channel.view.units]
-                if own:
-                    encoded.append((channel, await channel.view.frames(session, own, after)))
-            return changes, encoded
-
-        changes, encoded = await run_unit(sessions, work)
+        changes = await list_changes(fetch_changes, asked, _BATCH)
+        after = self._heads | asked  # whoever joins from here on reads these changes from the database
+        encoded = []
+        for channel in tuple(self._channels.values()):
+            own = [change for change in changes if change.unit in channel.view.units]
+            if own:
+                encoded.append((channel, await channel.view.frames(sessions, own, after)))
         for channel, frames in encoded:
             channel.append(frames)
         for change in changes:

@@ -15,6 +15,7 @@ from services.dispatch.feed.hub import Frame
 from services.dispatch.store.feed_reading import Change, Task, count_tasks
 from services.dispatch.usecases.reference import Knowledge, Reference
 from shared.clock import Clock
+from shared.database import Sessions, run_unit
 from shared.pages import Pages
 
 __all__ = ["CardMaker", "TaskListView", "UnitFeedView", "change_json", "decode_cursor", "encode_cursor"]
@@ -72,7 +73,7 @@ class UnitFeedView:
         return (self.unit,)
 
     async def frames(
-        self, _session: AsyncSession, changes: Sequence[Change], _after: Mapping[str, int]
+        self, _sessions: Sessions, changes: Sequence[Change], _after: Mapping[str, int]
     ) -> list[Frame]:
         """One event per change; its id is the position."""
         return [Frame(one.unit, one.position, _event(change_json(one))) for one in changes]
@@ -129,11 +130,16 @@ class TaskListView:
     maker: CardMaker = field(compare=False, repr=False)
 
     async def frames(
-        self, session: AsyncSession, changes: Sequence[Change], after: Mapping[str, int]
+        self, sessions: Sessions, changes: Sequence[Change], after: Mapping[str, int]
     ) -> list[Frame]:
         """One event per changed case, the last with the numbers; its id is the cursor of all units."""
         if not changes:
             return []
+        return await run_unit(sessions, lambda session: self._frames(session, changes, after))
+
+    async def _frames(
+        self, session: AsyncSession, changes: Sequence[Change], after: Mapping[str, int]
+    ) -> list[Frame]:
         reference = await self.maker.knowledge.get(session)
         now = self.maker.clock.now()
         latest: dict[UUID, Change] = {}

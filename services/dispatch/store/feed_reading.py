@@ -1,11 +1,12 @@
 """Statements that read the task queue and the feed of units. Pages go by key, never by offset."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,6 +14,7 @@ __all__ = [
     "COUNT_LIMIT",
     "OPEN_STATES",
     "Change",
+    "Fetch",
     "QueueKey",
     "Task",
     "count_tasks",
@@ -36,7 +38,7 @@ _TASK_COLUMNS = """
     c.next_clock, c.next_due_at, coalesce(k.subject, '') AS subject, coalesce(k.text, '') AS text,
     coalesce(k.location, '') AS location,
     (SELECT json_object_agg(kind, due_at) FROM deadlines d
-     WHERE d.complaint_id = c.complaint_id AND live AND level = 0 AND met_at IS NULL) AS running
+     WHERE d.complaint_id = c.complaint_id AND live AND level = 0 AND met_at IS NULL)::text AS running
 """
 _CONTENT = "LEFT JOIN complaint_contents k USING (complaint_id)"
 
@@ -62,7 +64,9 @@ class Task:
     running: dict[str, datetime]
 
 
-_TASK_FIELDS: Final = tuple(one.name for one in fields(Task))
+_CLOCKS = msgspec.json.Decoder(dict[str, datetime])
+Fetch = Callable[..., Awaitable[Sequence[Any]]]
+"""Runs a statement with `$1`, `$2` ...: a driver's connection, or a session's transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,19 +154,17 @@ _COUNTS = sa.text(
 _FIND = sa.text(
     f"SELECT {_TASK_COLUMNS} FROM cases c {_CONTENT} WHERE complaint_id = ANY(:ids)"  # noqa: S608
 )
-_CHANGES = sa.text(
-    f"""
-    SELECT e.unit AS feed, e.position, e.at, {_TASK_COLUMNS}
-    FROM unnest(CAST(:units AS text[]), CAST(:after AS bigint[])) AS h (unit, after)
+_CHANGES = f"""
+    SELECT e.unit, e.position, e.at, {_TASK_COLUMNS}
+    FROM unnest($1::text[], $2::bigint[]) AS h (unit, after)
     CROSS JOIN LATERAL (
         SELECT * FROM feed_entries f WHERE f.unit = h.unit AND f.position > h.after
-        ORDER BY f.position LIMIT :limit
+        ORDER BY f.position LIMIT $3
     ) e
     JOIN cases c ON c.complaint_id = e.complaint_id
     LEFT JOIN complaint_contents k ON k.complaint_id = c.complaint_id
     ORDER BY e.unit, e.position
-    """  # noqa: S608 - constant parts
-)
+"""  # noqa: S608 - constant parts
 _POSITIONS = sa.text("SELECT unit, last_position FROM feed_counters WHERE unit = ANY(:units)")
 
 
@@ -227,15 +229,13 @@ async def get_positions(session: AsyncSession, units: Collection[str]) -> dict[s
     return dict.fromkeys(units, 0) | {row.unit: row.last_position for row in rows}
 
 
-async def list_changes(session: AsyncSession, after: Mapping[str, int], limit: int) -> Sequence[Change]:
+async def list_changes(fetch: Fetch, after: Mapping[str, int], limit: int) -> Sequence[Change]:
     """At most `limit` entries of each unit's feed behind the given positions, in the feed's order."""
-    rows = await session.execute(
-        _CHANGES, {"units": list(after), "after": list(after.values()), "limit": limit}
-    )
-    return [Change(row.feed, row.position, row.at, _task(row)) for row in rows]
+    rows = await fetch(_CHANGES, list(after), list(after.values()), limit)
+    return [Change(unit, position, at, _task(task)) for unit, position, at, *task in rows]
 
 
-def _task(row: sa.Row[Any]) -> Task:
-    values = {name: getattr(row, name) for name in _TASK_FIELDS}
-    values["running"] = {kind: datetime.fromisoformat(at) for kind, at in (row.running or {}).items()}
-    return Task(**values)
+def _task(row: Sequence[Any]) -> Task:
+    """A task from the values of `_TASK_COLUMNS`."""
+    *plain, running = row
+    return Task(*plain, _CLOCKS.decode(running or "{}"))
