@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import fetch
 
-__all__ = ["Columns", "Insertion", "Rows", "insert_all", "insertion", "packed", "update_rows"]
+__all__ = ["Closing", "Columns", "Insertion", "Rows", "insert_all", "insertion", "packed", "update_rows"]
 
 Rows = Sequence[Any]
 """Mappings or dataclasses; what they hold beyond the columns that are written is left out."""
@@ -44,6 +44,15 @@ class Insertion(NamedTuple):
     rows: Rows
 
 
+class Closing(NamedTuple):
+    """What a statement ends with: parts of its WITH, and the last; `values` are `$1`, `$2` ... of both."""
+
+    named: str
+    last: str
+    values: tuple[Any, ...]
+
+
+_NO_CLOSING = Closing("", "", ())
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 _encode: Callable[[Any], bytes] = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -70,12 +79,13 @@ def insertion(columns: Columns, *, number: int = 1, where: str = "true") -> str:
     )
 
 
-async def insert_all(session: AsyncSession, *insertions: Insertion) -> None:
+async def insert_all(session: AsyncSession, *insertions: Insertion, closing: Closing | None = None) -> None:
     """Insert the rows of several tables in one statement, those of each in their order."""
     filled = [one for one in insertions if one.rows]
-    if filled:
-        statement = _insertions(tuple(one.columns for one in filled))
-        await fetch(session, statement, *(packed(one.rows, one.columns) for one in filled))
+    if filled or closing:
+        named, last, values = closing or _NO_CLOSING
+        statement = _insertions(tuple(one.columns for one in filled), named, last, len(values))
+        await fetch(session, statement, *values, *(packed(one.rows, one.columns) for one in filled))
 
 
 async def update_rows(
@@ -91,10 +101,11 @@ async def update_rows(
 
 
 @cache
-def _insertions(parts: tuple[Columns, ...]) -> str:
-    first, *others = (insertion(columns, number=number) for number, columns in enumerate(parts, 1))
-    named = ", ".join(f"part{number} AS ({one})" for number, one in enumerate(others))
-    return f"WITH {named} {first}" if others else first
+def _insertions(parts: tuple[Columns, ...], named: str, last: str, taken: int) -> str:
+    inserted = [insertion(columns, number=number) for number, columns in enumerate(parts, taken + 1)]
+    last = last or inserted.pop()
+    clauses = [f"part{number} AS ({one})" for number, one in enumerate(inserted)] + [named] * bool(named)
+    return f"WITH {', '.join(clauses)} {last}" if clauses else last
 
 
 @cache

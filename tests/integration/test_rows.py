@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import create_engine, create_sessions
-from shared.rows import Columns, Insertion, insert_all, update_rows
+from shared.rows import Closing, Columns, Insertion, insert_all, update_rows
 from tests.support.infrastructure import PostgresServer
 
 things = sa.Table(
@@ -113,3 +113,19 @@ async def test_no_rows_are_no_statement(session: AsyncSession) -> None:
     await update_rows(session, things, ("id",), [])
 
     assert await kept(session) == []
+
+
+async def test_a_statement_may_close_with_another_one(session: AsyncSession) -> None:
+    closing = Closing(
+        "given_last AS (SELECT unnest($1::uuid[]) AS id)",
+        "INSERT INTO things (id, name) SELECT id, $2::text FROM given_last",
+        ([UUID(int=9)], "最后"),
+    )
+
+    await insert_all(session, Insertion(IN_TYPE, [thing(1)]), Insertion(IN_JSON, [thing(2)]), closing=closing)
+    await insert_all(session, closing=closing)
+
+    assert sorted((row["id"].int, row["name"]) for row in await kept(session)) == [
+        *((1, "第1件"), (2, "第2件")),
+        *((9, "最后"), (9, "最后")),
+    ]

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.dispatch.app import create_app
 from services.dispatch.feed import Hub
 from services.dispatch.settings import DispatchSettings
-from services.dispatch.store.feed import record_feed
+from services.dispatch.store.feed import recorded
 from services.dispatch.usecases.directory import NewPerson, add_person, signing_key
 from shared.auth import mint
 from shared.clock import SystemClock
@@ -26,6 +26,7 @@ from shared.contracts.dispatch import Role
 from shared.database import run_unit
 from shared.edge import Edge
 from shared.ids import uuid7
+from shared.rows import insert_all
 from shared.runtime import Runtime
 from shared.server import Protocol
 from tests.support.dispatch import Desk, complaint, desk, minutes_ago
@@ -107,7 +108,7 @@ class Dispatch:
     async def change(self, unit: str, *complaint_ids: UUID) -> None:
         """Note a change of these cases in the unit's feed."""
         changes = [(unit, complaint_id) for complaint_id in complaint_ids]
-        await run_unit(self.runtime.sessions, lambda session: record_feed(session, changes))
+        await run_unit(self.runtime.sessions, lambda session: insert_all(session, closing=recorded(changes)))
 
 
 @asynccontextmanager

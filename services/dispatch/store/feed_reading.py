@@ -237,5 +237,6 @@ async def list_changes(fetch: Fetch, after: Mapping[str, int], limit: int) -> Se
 
 def _task(row: Sequence[Any]) -> Task:
     """A task from the values of `_TASK_COLUMNS`."""
-    *plain, running = row
-    return Task(*plain, _CLOCKS.decode(running or "{}"))
+    values = list(row)
+    values[-1] = _CLOCKS.decode(values[-1] or "{}")
+    return Task(*values)

@@ -16,7 +16,7 @@ from services.dispatch.store import answers as answer_store
 from services.dispatch.store import audit
 from services.dispatch.store import cases as store
 from services.dispatch.store.audit import AuditEntry
-from services.dispatch.store.feed import record_feed
+from services.dispatch.store.feed import recorded
 from shared import outbox
 from shared.contracts.dispatch import AnswerContent
 from shared.contracts.envelope import Event, Origin
@@ -125,8 +125,8 @@ class Changes:
             answer_store.new_answers(self._answers),
             audit.new_entries(self._audit),
             outbox.insertion_of(self._outgoing),
+            closing=recorded([(case.unit, case.complaint_id) for case in cases]),
         )
-        await record_feed(session, [(case.unit, case.complaint_id) for case in cases])
 
     def _as_saved(self, complaint_id: UUID) -> Case:
         case = self._cases[complaint_id]
