@@ -296,8 +296,9 @@ def declare_subscriber(
         message.raw_message = records
         return message
 
-    async def whole_message(message: KafkaMessage) -> KafkaMessage:
-        return message
+    async def records_and_consumer(message: KafkaMessage) -> tuple[Records, AIOKafkaConsumer]:
+        # Not the message itself: it keeps what was decoded of it, and would keep itself and its records.
+        return cast("Records", message.raw_message), cast("AIOKafkaConsumer", message.consumer)
 
     @broker.subscriber(
         *(inlet.prefix + topic for topic in inlet.topics),
@@ -313,11 +314,10 @@ def declare_subscriber(
         heartbeat_interval_ms=2_000,
         max_poll_interval_ms=MAX_POLL_SECONDS * 1000,
         parser=total_parser,
-        decoder=whole_message,
+        decoder=records_and_consumer,
     )
-    async def consume(message: KafkaMessage) -> None:
-        records = cast("Records", message.raw_message)
-        consumer = cast("AIOKafkaConsumer", message.consumer)
+    async def consume(batch: tuple[Records, AIOKafkaConsumer]) -> None:
+        records, consumer = batch
         try:
             await inlet.settle(records)
         except HoldTooLongError:
