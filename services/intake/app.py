@@ -30,7 +30,7 @@ def create_app(settings: IntakeSettings, clock: Clock = _SYSTEM_CLOCK) -> Edge:
         subscriptions=stream.build_router(),
         state_topics=stream.STATE_TOPICS,
         prepared=has_state,
-        publish_pause=0.01,
+        publish_pause=0.005,
         background=[lambda _runtime: registrations.close_at_end()],
     )
     public = Pages(FOLDER, now=clock.now, layout="public")

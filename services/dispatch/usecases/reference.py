@@ -1,6 +1,7 @@
 """What dispatch decides by, read from its database once and again when any of it changed."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +21,8 @@ from shared.problems import Problem
 from shared.worktime import CalendarData, WorkCalendar
 
 __all__ = ["Knowledge", "Reference", "is_prepared"]
+
+_FRESH_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,16 @@ class Knowledge:
 
     _fingerprint: tuple[object, ...] | None = field(default=None, init=False)
     _reference: Reference | None = field(default=None, init=False)
+    _compared_at: float = field(default=0.0, init=False)
 
     async def get(self, session: AsyncSession) -> Reference:
-        """Return the reference as the database has it. Problem 503 before the service is prepared."""
+        """Return the reference as the database had it a moment ago: what changes takes longer to get here.
+
+        Problem 503 before the service is prepared.
+        """
+        now = time.monotonic()
+        if self._reference is not None and now - self._compared_at < _FRESH_SECONDS:
+            return self._reference
         fingerprint = await store.get_fingerprint(session)
         if self._reference is None or fingerprint != self._fingerprint:
             if not all(fingerprint):
@@ -69,6 +79,7 @@ class Knowledge:
             routing = await store.list_routing_rules(session)
             self._reference = await asyncio.to_thread(_read, books, units, calendars, routing)
             self._fingerprint = fingerprint
+        self._compared_at = now
         return self._reference
 
 
