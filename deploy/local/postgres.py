@@ -38,7 +38,7 @@ SETTINGS: Mapping[str, str] = {
     "unix_socket_directories": "",
     "max_connections": "200",
     "shared_buffers": "128MB",
-    "max_wal_size": "1GB",
+    "max_wal_size": "4GB",  # else a burst of reports is met by checkpoint after checkpoint
     "checkpoint_timeout": "15min",
     "jit": "off",
     "timezone": "UTC",
