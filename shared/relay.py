@@ -6,7 +6,8 @@ idempotent producer keeps the order within a partition, and a key has one partit
 word on each batch and marks, in one statement, the rows that were acknowledged. A crash between send and mark
 sends them again under the same event id: the readers' inboxes absorb it. A send that timed out is *unknown*,
 never failed: the producer is thrown away and the rows sent again. The relay wakes at commit (LISTEN) and
-polls once a second as a fallback.
+polls once a second as a fallback. It looks from its floor on, and every ten seconds at the whole index, which
+finds rows that somebody has put back to be published again.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from aiokafka.partitioner import murmur2
 
 from shared.crashpoints import crash_point
 from shared.database import DRIVER_ERRORS
+from shared.floor import Floor
 from shared.leader import Leadership, LeadershipLostError, lead
 from shared.logs import get_logger
 from shared.outbox import CHANNEL
@@ -33,6 +35,7 @@ _log = get_logger(__name__)
 
 _BATCH = 2000
 _POLL_SECONDS = 1.0
+_WHOLE_SECONDS = 10.0
 _SEND_SECONDS = 20.0
 _STOP_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
@@ -45,7 +48,7 @@ Sent = tuple[Rows, "asyncio.Future[Any]"]
 
 _SELECT = """
     SELECT id, topic, key, headers, body FROM outbox
-    WHERE published_at IS NULL ORDER BY id LIMIT $1
+    WHERE published_at IS NULL AND id > $2 ORDER BY id LIMIT $1
 """
 _MARK = """
     UPDATE outbox SET published_at = now(), epoch = $2
@@ -100,10 +103,15 @@ class Relay:
             await term.connection.add_listener(CHANNEL, self._on_notify)
             self.leading = True
             _log.info("relay_leading", epoch=term.epoch)
+            floor, looked_at = Floor(), time.monotonic()
             while True:
                 term.check()
                 self._wake.clear()
-                if await self._publish_once(term, producer) < _BATCH:
+                since = floor.id
+                if time.monotonic() - looked_at > _WHOLE_SECONDS:
+                    since, looked_at = 0, time.monotonic()
+                if await self._publish_once(term, producer, since) < _BATCH:
+                    await floor.rise(term.connection)
                     await asyncio.sleep(self._pause)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
@@ -115,8 +123,8 @@ class Relay:
     def _on_notify(self, *_: object) -> None:
         self._wake.set()
 
-    async def _publish_once(self, term: Leadership, producer: AIOKafkaProducer) -> int:
-        rows = await term.connection.fetch(_SELECT, _BATCH)
+    async def _publish_once(self, term: Leadership, producer: AIOKafkaProducer, since: int) -> int:
+        rows = await term.connection.fetch(_SELECT, _BATCH, since)
         self.progressed_at = time.monotonic()
         if not rows:
             return 0

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from uuid import uuid4
 
 import asyncpg
+import pytest
 import sqlalchemy as sa
 
 from shared import outbox
@@ -104,6 +105,24 @@ async def test_the_relay_wakes_at_commit(kafka: str, postgres: PostgresServer) -
                 await eventually(lambda: _is_drained(service), pause=0.005)
                 delays.append(loop.time() - started)
         assert min(delays) < 0.5, delays  # a poll alone would take a second
+
+
+async def test_rows_that_were_put_back_are_published_again(
+    kafka: str, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.relay._WHOLE_SECONDS", 0.5)
+    async with toy(kafka, postgres.create_database(), partitions=1) as service:
+        async with relaying(service):
+            for _ in range(3):
+                async with transaction(service.sessions) as session:
+                    await outbox.add(session, Outgoing(registered(uuid4()), 1, NOW, "test"))
+            first = await service.read_topic("complaint.events", 3)
+            await eventually(lambda: _is_drained(service))
+            connection = await asyncpg.connect(service.dsn)
+            await connection.execute("UPDATE outbox SET published_at = NULL")
+            await connection.close()
+            both = await service.read_topic("complaint.events", 6)
+        assert [one.key for one in both] == [one.key for one in first] * 2
 
 
 async def test_a_second_relay_takes_over_and_the_first_ones_epoch_is_fenced(
