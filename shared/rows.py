@@ -139,15 +139,17 @@ def _listed(names: Sequence[str]) -> str:
 
 def _value(columns: Columns, name: str) -> str:
     value = f'given."{name}"'
-    if columns.composite is None and isinstance(columns.table.c[name].type, sa.LargeBinary):
+    if columns.composite is None and _is_bytes(columns.table.c[name]):
         return f"decode({value}, 'base64')"
     return value
 
 
 def _travels_as(column: "sa.Column[Any]") -> str:
-    if isinstance(column.type, sa.LargeBinary):
-        return "text"
-    return str(column.type.compile(dialect=_DIALECT))
+    return "text" if _is_bytes(column) else str(column.type.compile(dialect=_DIALECT))
+
+
+def _is_bytes(column: "sa.Column[Any]") -> bool:
+    return isinstance(column.type, sa.LargeBinary)
 
 
 @cache
