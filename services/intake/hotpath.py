@@ -12,7 +12,6 @@ from typing import Any, Literal
 import msgspec
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, ValidationError
-from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -115,7 +114,8 @@ class _RegisterRoute:
         """Register what one request brings."""
         scope["app"] = self._app  # both as FastAPI's own routes do
         scope["route"] = self
-        principal = await who(Request(scope)) if _names_somebody(headers) else None
+        request = Request(scope, receive)
+        principal = await who(request) if _names_somebody(headers) else None
         if principal is None and not self._desk.limits.may_register(self._desk.client(scope)):
             refusal = problem_response(
                 429,
@@ -126,7 +126,7 @@ class _RegisterRoute:
             await refusal(scope, receive, send)
             return
         key = _idempotency_key(headers)
-        reply = await self._register(decode(await _body(receive)), principal, key)
+        reply = await self._register(decode(await request.body()), principal, key)
         length = str(len(reply)).encode()
         await send({"type": "http.response.start", "status": 201, "headers": [*_JSON, (_LENGTH, length)]})
         await send({"type": "http.response.body", "body": reply})
@@ -152,18 +152,6 @@ class _RegisterRoute:
 
 def _names_somebody(headers: Headers) -> bool:
     return b"authorization" in headers or b"cookie" in headers
-
-
-async def _body(receive: Receive) -> bytes:
-    """The whole body of a request. ClientDisconnect if its sender left before its end."""
-    parts = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(parts)
 
 
 def decode(raw: bytes) -> RegisterBody:

@@ -41,7 +41,9 @@ async def exchange(request: bytes, parts: list[bytes]) -> Wire:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
         for number, part in enumerate(parts):
             if number:
-                await asyncio.sleep(0)
+                turn = asyncio.get_running_loop().create_future()
+                asyncio.get_running_loop().call_soon(turn.set_result, None)
+                await turn
             more = number + 1 < len(parts)
             await send({"type": "http.response.body", "body": part, "more_body": more})
         asyncio.get_running_loop().call_soon(done.set)
