@@ -7,7 +7,8 @@ shielded, and the database's own timeouts bound it.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol, TypeVar
 
 import asyncpg
 from fastapi import Depends, Request
@@ -19,7 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 __all__ = [
     "DRIVER_ERRORS",
     "NAMING",
+    "Fetcher",
     "SessionDep",
+    "SessionFetcher",
     "Sessions",
     "async_url",
     "create_engine",
@@ -134,6 +137,25 @@ async def fetch(session: AsyncSession, statement: str, *values: Any) -> Sequence
         return rows
     result = await (await session.connection()).exec_driver_sql(statement, values)
     return result.all() if result.returns_rows else ()
+
+
+class Fetcher(Protocol):
+    """What runs a statement: a driver's connection, or a session in its clothes."""
+
+    async def fetch(self, query: str, *args: Any) -> Sequence[Any]:
+        """Run `query` with `$1`, `$2` ... and return its rows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFetcher:
+    """A session as what runs a statement."""
+
+    session: AsyncSession
+
+    async def fetch(self, query: str, *args: Any) -> Sequence[Any]:
+        """Run `query` in the session's transaction."""
+        return await fetch(self.session, query, *args)
 
 
 def sqlstate(error: BaseException) -> str | None:

@@ -1,7 +1,6 @@
 """The task feed of a unit for programs: pages of changes behind a position, and a live stream of them."""
 
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from services.dispatch.store.feed_reading import list_changes
 from shared import state
 from shared.auth import ForbiddenError, Principal, signed_in
 from shared.contracts.dispatch import UnitState
-from shared.database import SessionDep, fetch
+from shared.database import SessionDep, SessionFetcher
 from shared.problems import FieldProblem, Problem
 
 __all__ = ["router"]
@@ -79,7 +78,7 @@ async def read(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> FeedPage:
     """Changes of the unit's cases in commit order, from behind position `after` on."""
-    changes = await list_changes(partial(fetch, session), {unit: after}, limit + 1)
+    changes = await list_changes(SessionFetcher(session), {unit: after}, limit + 1)
     items: list[dict[str, Any]] = [change_json(change) for change in changes[:limit]]
     return FeedPage.model_validate(
         {

@@ -16,14 +16,13 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.dispatch.store.feed_reading import Change, Fetch, get_positions, list_changes
-from shared.database import Sessions, fetch, run_unit
+from services.dispatch.store.feed_reading import Change, get_positions, list_changes
+from shared.database import Fetcher, SessionFetcher, Sessions, run_unit
 
 if TYPE_CHECKING:
     from shared.runtime import Runtime
@@ -132,7 +131,7 @@ class Watcher:
 
     async def _missed(self) -> AsyncGenerator[bytes]:
         async def read(session: AsyncSession) -> Sequence[Change]:
-            return await list_changes(partial(fetch, session), self._cursor, _BATCH)
+            return await list_changes(SessionFetcher(session), self._cursor, _BATCH)
 
         number = _BATCH
         while number >= _BATCH and not self._over:
@@ -211,7 +210,7 @@ class Hub:
             with _on_stop_signal(self.close):
                 while not connection.is_closed():
                     self._wake.clear()
-                    while await self._advance(connection.fetch, runtime.sessions):
+                    while await self._advance(connection, runtime.sessions):
                         pass
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
@@ -233,12 +232,12 @@ class Hub:
                 if time.monotonic() - channel.spoke_at > _QUIET_SECONDS:
                     channel.append([_HEARTBEAT])
 
-    async def _advance(self, fetch_changes: Fetch, sessions: Sessions) -> bool:
+    async def _advance(self, fetcher: Fetcher, sessions: Sessions) -> bool:
         """Encode and hand on what is new; whether there may be more already."""
         if not self._heads:
             return False
         asked = dict(self._heads)
-        changes = await list_changes(fetch_changes, asked, _BATCH)
+        changes = await list_changes(fetcher, asked, _BATCH)
         after = self._heads | asked  # whoever joins from here on reads these changes from the database
         encoded = []
         for channel in tuple(self._channels.values()):

@@ -1,6 +1,6 @@
 """Statements that read the task queue and the feed of units. Pages go by key, never by offset."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -10,11 +10,12 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.database import Fetcher
+
 __all__ = [
     "COUNT_LIMIT",
     "OPEN_STATES",
     "Change",
-    "Fetch",
     "QueueKey",
     "Task",
     "count_tasks",
@@ -65,8 +66,6 @@ class Task:
 
 
 _CLOCKS = msgspec.json.Decoder(dict[str, datetime])
-Fetch = Callable[..., Awaitable[Sequence[Any]]]
-"""Runs a statement with `$1`, `$2` ...: a driver's connection, or a session's transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +228,9 @@ async def get_positions(session: AsyncSession, units: Collection[str]) -> dict[s
     return dict.fromkeys(units, 0) | {row.unit: row.last_position for row in rows}
 
 
-async def list_changes(fetch: Fetch, after: Mapping[str, int], limit: int) -> Sequence[Change]:
+async def list_changes(fetcher: Fetcher, after: Mapping[str, int], limit: int) -> Sequence[Change]:
     """At most `limit` entries of each unit's feed behind the given positions, in the feed's order."""
-    rows = await fetch(_CHANGES, list(after), list(after.values()), limit)
+    rows = await fetcher.fetch(_CHANGES, list(after), list(after.values()), limit)
     return [Change(unit, position, at, _task(task)) for unit, position, at, *task in rows]
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import asyncpg
 
-from services.intake.store.registering import Writer
-from shared.database import DRIVER_ERRORS, sqlstate
+from shared.database import DRIVER_ERRORS, Fetcher, sqlstate
 
 __all__ = ["Connections", "is_about_data"]
 
@@ -30,7 +29,7 @@ class Connections:
         self._idle: list[Any] = []
 
     @asynccontextmanager
-    async def writer(self) -> AsyncIterator[Writer]:
+    async def writer(self) -> AsyncIterator[Fetcher]:
         """A connection on which each statement is a transaction. One that met an error is not kept."""
         connection = await self._take()
         try:

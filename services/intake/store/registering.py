@@ -5,47 +5,24 @@ Rows travel as in `shared.rows`.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
-
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.domain.complaints import Complaint
 from services.intake.domain.reports import phone_tail
-from shared.database import fetch
+from shared.database import Fetcher
 from shared.outbox import WRITTEN
 from shared.rows import insertion, packed
 
 __all__ = [
     "Claim",
     "Claims",
-    "SessionWriter",
     "StoredReply",
-    "Writer",
     "add_complaints",
     "add_imported_complaints",
     "draw_serials",
     "get_replies",
 ]
-
-
-class Writer(Protocol):
-    """What runs a statement in an open transaction: an asyncpg connection, or a session in its clothes."""
-
-    async def fetch(self, query: str, *args: Any) -> Sequence[Any]:
-        """Run `query` with `$1`, `$2` ... and return its rows."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class SessionWriter:
-    """A session as a writer."""
-
-    session: AsyncSession
-
-    async def fetch(self, query: str, *args: Any) -> Sequence[Any]:
-        """Run `query` in the session's transaction."""
-        return await fetch(self.session, query, *args)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +46,19 @@ class StoredReply:
     reply: str
 
 
-async def draw_serials(writer: Writer, count: int) -> list[int]:
+async def draw_serials(writer: Fetcher, count: int) -> list[int]:
     """Take serials; one taken in a transaction that fails is skipped for ever."""
     return [serial for (serial,) in await writer.fetch(_SERIALS, count)]
 
 
-async def get_replies(writer: Writer, keys: Collection[str]) -> dict[str, StoredReply]:
+async def get_replies(writer: Fetcher, keys: Collection[str]) -> dict[str, StoredReply]:
     """What was answered to `keys`."""
     rows = await writer.fetch(_REPLIES, list(keys))
     return {key: StoredReply(body_hash, reply) for key, body_hash, reply in rows}
 
 
 async def add_complaints(
-    writer: Writer, complaints: Sequence[Complaint], events: Sequence[Mapping[str, Any]], claims: Claims
+    writer: Fetcher, complaints: Sequence[Complaint], events: Sequence[Mapping[str, Any]], claims: Claims
 ) -> set[UUID]:
     """Add complaints with content, audit entry and outbox rows; return the ids of those that were added.
 
@@ -96,7 +73,7 @@ async def add_complaints(
 
 
 async def add_imported_complaints(
-    writer: Writer, complaints: Sequence[Complaint], events: Sequence[Mapping[str, Any]]
+    writer: Fetcher, complaints: Sequence[Complaint], events: Sequence[Mapping[str, Any]]
 ) -> set[UUID]:
     """Do the same for imported ones: what has the same source and external id is here already.
 

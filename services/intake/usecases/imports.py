@@ -18,11 +18,12 @@ from services.intake.domain.reports import FieldError, Given, Report, ReportErro
 from services.intake.domain.texts import clean_line, clean_text
 from services.intake.schemas import FieldReason, ImportOutcome, ImportRow
 from services.intake.store.reading import Imported, find_imported
-from services.intake.store.registering import SessionWriter, draw_serials
+from services.intake.store.registering import draw_serials
 from services.intake.usecases.catalogue import Catalogue
 from services.intake.usecases.recording import record_imported
 from shared.contracts.envelope import Origin
 from shared.contracts.intake import Channel
+from shared.database import SessionFetcher
 from shared.ids import uuid7
 from shared.problems import validation_fields
 
@@ -70,7 +71,7 @@ async def _keep(session: AsyncSession, candidates: Sequence[_Candidate], actor: 
     missing = sorted((one for one in candidates if one.name not in here), key=lambda one: one.name)
     if not missing:
         return set()
-    writer = SessionWriter(session)
+    writer = SessionFetcher(session)
     serials = await draw_serials(writer, len(missing))
     complaints = [_complaint(one, serial, actor) for one, serial in zip(missing, serials, strict=True)]
     added = await record_imported(writer, complaints)

@@ -5,9 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from services.intake.domain.complaints import Complaint
-from services.intake.store.registering import Claims, Writer, add_complaints, add_imported_complaints
+from services.intake.store.registering import Claims, add_complaints, add_imported_complaints
 from shared.contracts.envelope import Origin
 from shared.contracts.intake import Channel, ComplaintContent, ComplaintRegistered, Urgency
+from shared.database import Fetcher
 from shared.outbox import Outgoing, row_of
 
 __all__ = ["SOURCE", "record", "record_imported"]
@@ -15,7 +16,7 @@ __all__ = ["SOURCE", "record", "record_imported"]
 SOURCE = "intake"
 
 
-async def record(writer: Writer, complaints: Sequence[Complaint], claims: Claims) -> set[UUID]:
+async def record(writer: Fetcher, complaints: Sequence[Complaint], claims: Claims) -> set[UUID]:
     """Add complaints and publish them; return the ids of those that were added. Repeatable.
 
     One whose idempotency key is claimed already is not: what was answered to the key holds.
@@ -23,7 +24,7 @@ async def record(writer: Writer, complaints: Sequence[Complaint], claims: Claims
     return await add_complaints(writer, complaints, _rows(complaints), claims)
 
 
-async def record_imported(writer: Writer, complaints: Sequence[Complaint]) -> set[UUID]:
+async def record_imported(writer: Fetcher, complaints: Sequence[Complaint]) -> set[UUID]:
     """Add imported complaints and publish them; return the ids of those that were not here yet."""
     return await add_imported_complaints(writer, complaints, _rows(complaints))
 

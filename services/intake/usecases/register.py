@@ -12,10 +12,11 @@ import msgspec
 from services.intake.domain.complaints import Complaint, new_token
 from services.intake.domain.numbers import format_number
 from services.intake.domain.reports import Report
-from services.intake.store.registering import Claim, Writer, draw_serials, get_replies
+from services.intake.store.registering import Claim, draw_serials, get_replies
 from services.intake.usecases.recording import record
 from shared.contracts.envelope import Origin
 from shared.contracts.intake import Channel
+from shared.database import Fetcher
 from shared.ids import uuid7
 
 __all__ = ["Draft", "KeyReusedError", "Outcome", "Reply", "Serials", "register_all"]
@@ -87,7 +88,7 @@ class Serials:
     def __init__(self) -> None:
         self._stock: deque[int] = deque()
 
-    async def take(self, writer: Writer, count: int) -> list[int]:
+    async def take(self, writer: Fetcher, count: int) -> list[int]:
         """Take `count` serials, of which nobody else ever gets one."""
         if len(self._stock) < count:
             drawn = await draw_serials(writer, count + _DRAWN_AHEAD)
@@ -96,7 +97,7 @@ class Serials:
 
 
 async def register_all(
-    writer: Writer, drafts: Sequence[Draft], public_url: str, serials: Serials
+    writer: Fetcher, drafts: Sequence[Draft], public_url: str, serials: Serials
 ) -> list[Outcome]:
     """Register drafts, all in one statement; return the reply to each, in their order.
 
@@ -116,7 +117,7 @@ async def register_all(
     return [replies[one.id] if one.key is None else _answer(one, *answers[one.key]) for one in drafts]
 
 
-async def _number(writer: Writer, drafts: Sequence[Draft], serials: Serials) -> None:
+async def _number(writer: Fetcher, drafts: Sequence[Draft], serials: Serials) -> None:
     nameless = [draft for draft in drafts if not draft.number]
     if nameless:
         taken = await serials.take(writer, len(nameless))
