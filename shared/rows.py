@@ -21,7 +21,7 @@ from shared.database import fetch
 __all__ = ["Closing", "Columns", "Insertion", "Rows", "insert_all", "insertion", "packed", "update_rows"]
 
 Rows = Sequence[Any]
-"""Mappings or dataclasses; what they hold beyond the columns that are written is left out."""
+"""Mappings, dataclasses or named tuples; what they hold beyond the columns written is left out."""
 
 
 class Columns(NamedTuple):
@@ -60,8 +60,8 @@ _encode: Callable[[Any], bytes] = msgspec.json.Encoder(enc_hook=str).encode
 def packed(rows: Rows, columns: Columns | None = None) -> object:
     """The rows as one parameter of a statement: JSON, unless the columns travel in a type of their own."""
     if columns is None or columns.composite is None or not rows:
-        return _encode(rows).decode()
-    get = (itemgetter if isinstance(rows[0], Mapping) else attrgetter)(*columns.names)
+        return _encode([_named(row) for row in rows]).decode()
+    get = _getter(rows[0], columns.names)
     places = _json_places(columns)
     if not places:
         return [get(row) for row in rows]
@@ -157,6 +157,21 @@ def _json_places(columns: Columns) -> tuple[int, ...]:
     """Where in a row there is JSON, which the driver takes as text."""
     types = (columns.table.c[name].type for name in columns.names)
     return tuple(place for place, kind in enumerate(types) if isinstance(kind, postgresql.JSONB))
+
+
+def _getter(row: Any, names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """What takes the columns out of rows like this one."""
+    if isinstance(row, Mapping):
+        return itemgetter(*names)
+    if getattr(row, "_fields", None) == names:  # a named tuple that is just such a row
+        return tuple
+    return attrgetter(*names)
+
+
+def _named(row: Any) -> Any:
+    """A row of which JSON keeps the names."""
+    asdict = getattr(row, "_asdict", None)
+    return row if asdict is None else asdict()
 
 
 def _with_json(row: tuple[Any, ...], places: tuple[int, ...]) -> tuple[Any, ...]:

@@ -1,8 +1,9 @@
 """Kafka records as we read them: total functions from bytes to an envelope or a reason."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import chain
 from uuid import UUID
 
 import msgspec
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from shared.contracts.envelope import Event, Origin, Received
 from shared.contracts.registry import EVENT_TYPES
+from shared.ids import read_uuid
 
 __all__ = [
     "Envelope",
@@ -23,6 +25,7 @@ __all__ = [
     "received",
 ]
 
+_LIVE = Origin.LIVE.value
 _BINARY = "hex:"
 _LONGEST_KEY = 500  # bytes; what an index of the database holds, and far more than any key of ours
 _NUL_ESCAPE = b"\\u0000"
@@ -77,9 +80,20 @@ class Unreadable(msgspec.Struct, frozen=True):
 
 def raw_of(record: ConsumerRecord[bytes, bytes], prefix: str = "") -> RawRecord:
     """The raw record of an aiokafka ConsumerRecord, its topic without `prefix`. Never raises."""
-    headers = {name.replace("\x00", "\\x00"): _text(value) for name, value in record.headers}
+    headers = _plain_headers(record.headers)
+    if headers is None:
+        headers = {name.replace("\x00", "\\x00"): _text(value) for name, value in record.headers}
     topic = record.topic.removeprefix(prefix)
     return RawRecord(topic, record.partition, record.offset, record.key, headers, record.value)
+
+
+def _plain_headers(given: Iterable[tuple[str, bytes]]) -> dict[str, str] | None:
+    """The headers as they nearly always are: all of them text without a NUL; None where one is not."""
+    try:
+        headers = {name: value.decode() for name, value in given}
+    except (UnicodeDecodeError, AttributeError):  # a header may have no value
+        return None
+    return None if "\x00" in "".join(chain(headers, headers.values())) else headers
 
 
 def _text(value: bytes | None) -> str:
@@ -96,10 +110,11 @@ def read_envelope(raw: RawRecord, *, pending: bool = False, discarded: bool = Fa
     """Read the envelope from the headers: an envelope, or why not. Never raises."""
     key = _key(raw.key)
     seq = _number(raw.headers.get("ce_seq"))
-    binary = [name for name, value in raw.headers.items() if value.startswith(_BINARY)]
-    if binary:
-        named = ", ".join(sorted(binary))
-        return Unreadable(raw, "header", f"header values are not UTF-8 text: {named}", key, seq)
+    if _BINARY in "".join(raw.headers.values()):  # seldom, and then each is looked at
+        binary = sorted(name for name, value in raw.headers.items() if value.startswith(_BINARY))
+        if binary:
+            detail = f"header values are not UTF-8 text: {', '.join(binary)}"
+            return Unreadable(raw, "header", detail, key, seq)
     if key is None:
         return Unreadable(raw, "key", "the key is missing, too long or not UTF-8", key, seq)
     if seq is None:
@@ -110,13 +125,13 @@ def read_envelope(raw: RawRecord, *, pending: bool = False, discarded: bool = Fa
         return Unreadable(raw, "type", f"unknown event type or version {event_type[:80]!r}", key, seq)
     try:
         return Envelope(
-            id=UUID(raw.headers["ce_id"]),
+            id=read_uuid(raw.headers["ce_id"]),
             type=event_type,
             topic=raw.topic,
             key=key,
             seq=seq,
             occurred_at=_instant(raw.headers["ce_time"]),
-            origin=Origin(raw.headers.get("ce_origin", Origin.LIVE.value)),
+            origin=Origin(raw.headers.get("ce_origin", _LIVE)),
             raw=raw,
             pending=pending,
             discarded=discarded,

@@ -1,9 +1,8 @@
 """Events that assessment publishes: ledger entries and the rule book."""
 
 from typing import Any, ClassVar
-from uuid import UUID
 
-from shared.contracts.envelope import Event, Instant
+from shared.contracts.envelope import Event, Id, Instant
 
 __all__ = ["LedgerEntryPosted", "RuleBookState"]
 
@@ -14,15 +13,15 @@ class LedgerEntryPosted(Event):
     type: ClassVar[str] = "assessment.entry_posted.v1"
     topic: ClassVar[str] = "assessment.events"
 
-    complaint_id: UUID
-    entry_id: UUID
+    complaint_id: Id
+    entry_id: Id
     unit: str
     clause: str
     occurrence: str
     amount_fen: int
     month: str
     rule_book_version: int
-    reverses: UUID | None = None
+    reverses: Id | None = None
 
     @property
     def key(self) -> str:

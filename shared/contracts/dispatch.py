@@ -2,9 +2,8 @@
 
 from enum import StrEnum
 from typing import ClassVar
-from uuid import UUID
 
-from shared.contracts.envelope import Event, Instant, Payload
+from shared.contracts.envelope import Event, Id, Instant, Payload
 from shared.contracts.intake import Urgency
 
 __all__ = [
@@ -51,7 +50,7 @@ class Clock(Payload):
     calendar. `at_close` marks an answer that is due with the completion.
     """
 
-    deadline_id: UUID
+    deadline_id: Id
     kind: ClockKind
     basis: ClockBasis
     budget_minutes: int
@@ -62,7 +61,7 @@ class Clock(Payload):
 class _AssignmentEvent(Event):
     topic: ClassVar[str] = "assignment.events"
 
-    complaint_id: UUID
+    complaint_id: Id
     unit: str
 
     @property
@@ -94,7 +93,7 @@ class Assigned(_AssignmentEvent):
 class StopReading(Payload):
     """What a clock read when the unit's action stopped it; minutes of the clock's basis."""
 
-    deadline_id: UUID
+    deadline_id: Id
     kind: ClockKind
     basis: ClockBasis
     elapsed_minutes: int
@@ -133,7 +132,7 @@ class AssignmentAnswered(_UnitActed):
 
     type: ClassVar[str] = "assignment.answered.v1"
 
-    answer_id: UUID
+    answer_id: Id
 
 
 class DeadlineMissed(_AssignmentEvent):
@@ -146,7 +145,7 @@ class DeadlineMissed(_AssignmentEvent):
 
     type: ClassVar[str] = "assignment.deadline_missed.v1"
 
-    deadline_id: UUID
+    deadline_id: Id
     kind: ClockKind
     basis: ClockBasis
     budget_minutes: int
@@ -169,7 +168,7 @@ class OverdueWorkday(_AssignmentEvent):
 
     type: ClassVar[str] = "assignment.overdue_workday.v1"
 
-    deadline_id: UUID
+    deadline_id: Id
     workday: int
     due_at: Instant
     ended_at: Instant
@@ -185,8 +184,8 @@ class AnswerContent(Event):
     type: ClassVar[str] = "answer.content.v1"
     topic: ClassVar[str] = "answer.content"
 
-    complaint_id: UUID
-    answer_id: UUID
+    complaint_id: Id
+    answer_id: Id
     text: str
     answered_at: Instant
 
@@ -235,7 +234,7 @@ class PersonState(_DirectoryState):
 
     type: ClassVar[str] = "directory.person.v1"
 
-    person_id: UUID
+    person_id: Id
     name: str
     role: Role
     unit: str | None = None

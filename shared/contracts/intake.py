@@ -2,9 +2,8 @@
 
 from enum import StrEnum
 from typing import ClassVar
-from uuid import UUID
 
-from shared.contracts.envelope import Event, Instant
+from shared.contracts.envelope import Event, Id, Instant
 
 __all__ = ["Channel", "ComplaintContent", "ComplaintRegistered", "Urgency"]
 
@@ -36,7 +35,7 @@ class ComplaintRegistered(Event):
     type: ClassVar[str] = "complaint.registered.v1"
     topic: ClassVar[str] = "complaint.events"
 
-    complaint_id: UUID
+    complaint_id: Id
     number: str
     channel: Channel
     category: str | None = None
@@ -57,7 +56,7 @@ class ComplaintContent(Event):
     type: ClassVar[str] = "complaint.content.v1"
     topic: ClassVar[str] = "complaint.content"
 
-    complaint_id: UUID
+    complaint_id: Id
     subject: str = ""
     text: str
     location: str = ""

@@ -2,9 +2,8 @@
 
 from enum import StrEnum
 from typing import ClassVar
-from uuid import UUID
 
-from shared.contracts.envelope import Event, Instant
+from shared.contracts.envelope import Event, Id, Instant
 
 __all__ = ["AlertSettled", "DeliveryState", "Occasion"]
 
@@ -33,8 +32,8 @@ class AlertSettled(Event):
     type: ClassVar[str] = "alert.settled.v1"
     topic: ClassVar[str] = "alert.events"
 
-    complaint_id: UUID
-    delivery_id: UUID
+    complaint_id: Id
+    delivery_id: Id
     occasion: Occasion
     recipient: str
     state: DeliveryState

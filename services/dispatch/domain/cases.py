@@ -1,18 +1,17 @@
-"""A case and its deadlines as plain values."""
+"""A case and its deadlines as plain values: named tuples, for each complaint makes a handful of them."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import assert_never
-from uuid import UUID, uuid5
+from typing import NamedTuple, assert_never
+from uuid import UUID
 
 from services.dispatch.domain.assignment import Action, State, Step
 from services.dispatch.domain.standards import Basis, ClockKind, Due
+from shared.ids import uuid5
 
 __all__ = ["Case", "Deadline", "after_step", "deadline_id", "deadlines_of", "next_clock"]
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """One complaint as its unit works on it; `event_seq` and `answer_version` number what was told of it."""
 
     complaint_id: UUID
@@ -49,8 +48,7 @@ class Case:
         return self.origin == "live"
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(NamedTuple):
     """One clock of a case. Level 0 is the clock itself, 1, 2 ... the further workdays of a late completion.
 
     `met_at` is when an action stopped it, `fired_at` when its miss was told. A clock that is not `recorded`
@@ -105,16 +103,16 @@ def deadlines_of(case: Case, dues: tuple[Due, ...]) -> tuple[Deadline, ...]:
 
 def after_step(case: Case, action: Action, step: Step, at: datetime) -> Case:
     """Return the case after its unit took a step at `at`."""
-    moved = replace(case, state=step.state, open=step.open)
+    moved = case._replace(state=step.state, open=step.open)
     match action:
         case Action.ACCEPT:
-            return replace(moved, accepted_at=at)
+            return moved._replace(accepted_at=at)
         case Action.ARRIVE:
-            return replace(moved, arrived_at=at)
+            return moved._replace(arrived_at=at)
         case Action.COMPLETE:
-            return replace(moved, completed_at=at)
+            return moved._replace(completed_at=at)
         case Action.ANSWER:
-            return replace(moved, answered_at=at)
+            return moved._replace(answered_at=at)
         case _:
             assert_never(action)
 

@@ -1,7 +1,6 @@
 """What clocks read, and how a case that stays overdue is counted workday by workday."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from services.dispatch.domain.cases import Deadline, deadline_id
@@ -44,8 +43,7 @@ def further_workdays(last: Deadline, until: datetime, cap: int, calendar: WorkCa
         except OutsideCalendarError:
             return
         level = last.level + 1
-        last = replace(
-            last,
+        last = last._replace(
             deadline_id=deadline_id(last.complaint_id, ClockKind.COMPLETE, level),
             level=level,
             basis=Basis.WORKING,

@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from services.dispatch.domain.standards import Category
 
@@ -66,19 +66,30 @@ class RoutingRule:
     urgency: str | None
     keywords: tuple[Keyword, ...]
 
+    def speaks_in(self, whole: str) -> bool:
+        """Say whether a text holds one of the keywords."""
+        for keyword in self.keywords:  # noqa: SIM110 - a third of the time of any(), for every complaint
+            if keyword.present[0] in whole and keyword.occurs(whole):
+                return True
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class RoutingTable:
-    """One version of the routing rules, with its keywords by how their first word begins (`_opening`)."""
+    """One version of the routing rules: those that speak for a unit, and those that speak for an urgency.
+
+    Of the first, which are many, the keywords are kept by how their first word begins (`_opening`).
+    """
 
     version: int
     rules: tuple[RoutingRule, ...]
+    alarms: tuple[RoutingRule, ...]
     by_opening: Mapping[int, tuple[tuple[str, RoutingRule, Keyword], ...]]
 
     def votes(self, words: Words) -> dict[str, dict[str, int]]:
-        """Return, by rule code, the keywords that `words` holds and how much each counts."""
+        """Return, by code of a rule for a unit, the keywords that `words` holds and how much each counts."""
         fields = _fields(words)
-        whole = f"{words.subject}\n{words.text.strip()}\n{words.location}"
+        whole = _whole(words)
         found: dict[str, dict[str, int]] = {}
         for opening in self.by_opening.keys() & _openings(whole):
             for word, rule, keyword in self.by_opening[opening]:
@@ -87,9 +98,13 @@ class RoutingTable:
                     found.setdefault(rule.code, {})[keyword.name] = keyword.weight * times
         return found
 
+    def urgencies(self, words: Words) -> list[str]:
+        """Return the urgencies that `words` speak for."""
+        whole = _whole(words)
+        return [rule.urgency for rule in self.alarms if rule.urgency and rule.speaks_in(whole)]
 
-@dataclass(frozen=True, slots=True)
-class Route:
+
+class Route(NamedTuple):
     """Where a complaint goes; `reason` is Chinese and names rules and keywords, never what was said.
 
     `fallback` marks a case that came to 生产管理室 for lack of a rule.
@@ -101,6 +116,16 @@ class Route:
     reason: str
     matched: tuple[str, ...]
     fallback: bool
+
+
+class _Settled(NamedTuple):
+    """A route but for its urgency."""
+
+    unit: str
+    category: str | None
+    reason: str
+    matched: tuple[str, ...] = ()
+    fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,32 +151,32 @@ def route(
     raised by danger words.
     """
     listed = categories.get(category or "")
-    found = table.votes(words)
     if listed is not None and listed.unit is not None and listed.unit in units:
         reason = f"类别“{listed.name}”归{units[listed.unit]}"
-        settled = Route(listed.unit, listed.code, "", reason, (), fallback=False)
+        settled = _Settled(listed.unit, listed.code, reason)
     else:
-        settled = _by_keywords(_ranked(table, found, units), listed, units, office)
-    level = urgency or _urgency(table, found, categories.get(settled.category or ""))
-    return Route(settled.unit, settled.category, level, settled.reason, settled.matched, settled.fallback)
+        settled = _by_keywords(_ranked(table, table.votes(words), units), listed, units, office)
+    unit, its_category, reason, matched, fallback = settled
+    level = urgency or _urgency(table, words, categories.get(its_category or ""))
+    return Route(unit, its_category, level, reason, matched, fallback)
 
 
 def _by_keywords(
     ranked: Sequence[_Vote], listed: Category | None, units: Mapping[str, str], office: str
-) -> Route:
+) -> _Settled:
     about = f"类别“{listed.name}”不限单位,且" if listed else ""
     own = listed.code if listed else None
     if not ranked:
         reason = f"{about}没有派单规则对得上,由{units[office]}研判"
-        return Route(office, own, "", reason, (), fallback=True)
+        return _Settled(office, own, reason, fallback=True)
     best = ranked[0]
     if len(ranked) > 1 and ranked[1].votes == best.votes:
         names = "、".join(units[vote.unit] for vote in ranked if vote.votes == best.votes)
         reason = f"{about}{names}同样对得上,由{units[office]}研判"
-        return Route(office, own, "", reason, best.matched, fallback=True)
+        return _Settled(office, own, reason, best.matched, fallback=True)
     shown = "".join(f"“{_plain(name)}”" for name in best.matched[:_SHOWN])
     reason = f"{about}反映内容里有{shown},归{units[best.unit]}"
-    return Route(best.unit, own or best.category, "", reason, best.matched, fallback=False)
+    return _Settled(best.unit, own or best.category, reason, best.matched)
 
 
 def _ranked(
@@ -174,10 +199,8 @@ def _ranked(
     return sorted(votes, key=lambda vote: (-vote.votes, vote.unit))
 
 
-def _urgency(table: RoutingTable, found: Mapping[str, Mapping[str, int]], category: Category | None) -> str:
-    levels = [category.urgency if category else LEAST_URGENT]
-    levels += [rule.urgency for rule in table.rules if rule.urgency and rule.code in found]
-    return min(levels)
+def _urgency(table: RoutingTable, words: Words, category: Category | None) -> str:
+    return min([category.urgency if category else LEAST_URGENT, *table.urgencies(words)])
 
 
 def _opening(word: str) -> int:
@@ -193,6 +216,11 @@ def _openings(text: str) -> set[int]:
     raw = text.encode(_UTF16, "surrogatepass")
     even, odd = raw[: len(raw) // 4 * 4], raw[2 : 2 + (len(raw) - 2) // 4 * 4]
     return {*memoryview(raw).cast("H"), *memoryview(even).cast("I"), *memoryview(odd).cast("I")}
+
+
+def _whole(words: Words) -> str:
+    """All that is searched."""
+    return f"{words.subject}\n{words.text.strip()}\n{words.location}"
 
 
 def _fields(words: Words) -> tuple[tuple[str, int], ...]:
@@ -229,12 +257,12 @@ def read_routing(raw: Mapping[str, object]) -> RoutingTable:
     if len({rule.code for rule in read}) < len(read):
         raise ValueError("routing.rules: a code occurs twice")
     by_opening: dict[int, tuple[tuple[str, RoutingRule, Keyword], ...]] = {}
-    for rule in read:
+    for rule in (rule for rule in read if rule.unit):
         for keyword in rule.keywords:
             word = keyword.present[0]
             opening = _opening(word)
             by_opening[opening] = (*by_opening.get(opening, ()), (word, rule, keyword))
-    return RoutingTable(version, read, by_opening)
+    return RoutingTable(version, read, tuple(rule for rule in read if rule.urgency), by_opening)
 
 
 def _rule(entry: object, path: str) -> RoutingRule:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from shared.worktime import Clock, NaturalClock, WorkCalendar
 
@@ -125,8 +125,7 @@ class Standard:
     limits: Mapping[ClockKind, CaseLimit]
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """One clock of a case: what it may take, and the instant (UTC) at which it runs out."""
 
     kind: ClockKind

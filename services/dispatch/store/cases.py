@@ -1,7 +1,6 @@
 """Cases, their clocks and their content. Who changes a case holds the lock of its row."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -33,7 +32,7 @@ __all__ = [
     "save_deadlines",
 ]
 
-_CASE_FIELDS = tuple(field.name for field in fields(Case))
+_CASE_FIELDS = Case._fields
 _NEW_CASES = Columns(CASES, _CASE_FIELDS, composite="cases_given_v1")
 _CASE_CHANGES = (
     "complaint_id",
@@ -48,7 +47,7 @@ _CASE_CHANGES = (
     "event_seq",
     "answer_version",
 )
-_DEADLINE_FIELDS = tuple(field.name for field in fields(Deadline))
+_DEADLINE_FIELDS = Deadline._fields
 _NEW_DEADLINES = Columns(DEADLINES, _DEADLINE_FIELDS, composite="deadlines_given_v1")
 _DEADLINE_KEYS = ("complaint_id", "kind", "level")
 _DEADLINE_CHANGES = (*_DEADLINE_KEYS, "fired_at", "met_at", "epoch")

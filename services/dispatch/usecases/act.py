@@ -1,6 +1,6 @@
 """What a unit does with its case: accept, arrive, complete, answer."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -124,7 +124,7 @@ def _stop(
     for deadline in changes.deadlines(complaint_id):
         if deadline.kind not in step.stops or deadline.met_at is not None:
             continue
-        changes.put_deadline(replace(deadline, met_at=at))
+        changes.put_deadline(deadline._replace(met_at=at))
         if deadline.level == 0:
             elapsed = elapsed_minutes(deadline.basis, case.registered_at, at, calendar)
             readings.append(telling.stop_reading(deadline, elapsed))

@@ -4,7 +4,6 @@ The transaction holds the lock of every case it changes, so numbers of events ri
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -132,4 +131,4 @@ class Changes:
         case = self._cases[complaint_id]
         clock, due_at = next_clock(case, self.deadlines(complaint_id))
         events, answers = self._numbers[complaint_id]
-        return replace(case, next_clock=clock, next_due_at=due_at, event_seq=events, answer_version=answers)
+        return case._replace(next_clock=clock, next_due_at=due_at, event_seq=events, answer_version=answers)

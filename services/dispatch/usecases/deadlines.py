@@ -1,7 +1,6 @@
 """Clocks that ran out: each miss is told once, at its due time, in due order, also after an outage."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -73,7 +72,7 @@ def fire(
         else:
             event = telling.overdue_workday(case, deadline, _completion_due(changes, case.complaint_id))
             changes.tell(case.complaint_id, event, deadline.due_at)
-        changes.put_deadline(replace(deadline, fired_at=now, epoch=epoch))
+        changes.put_deadline(deadline._replace(fired_at=now, epoch=epoch))
 
 
 def _is_due(deadline: Deadline, now: datetime) -> bool:

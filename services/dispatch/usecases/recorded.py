@@ -1,6 +1,5 @@
 """Answers recorded elsewhere, applied in event time: the case was answered when the record says."""
 
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -44,11 +43,11 @@ def apply_recorded_answer(
             stopped_at=answered_at,
         )
         changes.tell(complaint_id, event, deadline.due_at, causation)
-    changes.put_deadline(replace(deadline, met_at=answered_at, fired_at=now if late else None))
+    changes.put_deadline(deadline._replace(met_at=answered_at, fired_at=now if late else None))
     reading = telling.stop_reading(deadline, elapsed)
     content, fact = telling.answer(case, uuid7(), text, answered_at, by=by, stopped=(reading,))
     changes.tell(complaint_id, content, answered_at, causation)
     changes.keep_answer(content, by)
     changes.tell(complaint_id, fact, answered_at, causation)
     answered = changes.case(complaint_id)
-    changes.put(replace(answered, state=State.ANSWERED, open=False, answered_at=answered_at))
+    changes.put(answered._replace(state=State.ANSWERED, open=False, answered_at=answered_at))

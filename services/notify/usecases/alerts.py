@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,6 +24,7 @@ from shared.contracts.dispatch import (
 )
 from shared.contracts.envelope import Origin, Received
 from shared.contracts.intake import ComplaintRegistered
+from shared.ids import uuid5
 
 __all__ = ["AlertCause", "is_prepared", "raise_alerts", "record_complaints"]
 

@@ -1,6 +1,5 @@
 """What clocks read, and how a late completion grows a deadline per further workday."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -84,7 +83,7 @@ def test_workdays_grow_on_from_the_last_one_and_stop_at_the_cap() -> None:
 
 
 def test_nothing_grows_while_the_completion_is_not_due_nor_beyond_the_calendar() -> None:
-    late = replace(completion(), due_at=datetime(2027, 12, 31, 9, tzinfo=UTC))
+    late = completion()._replace(due_at=datetime(2027, 12, 31, 9, tzinfo=UTC))
 
     assert list(further_workdays(completion(), at("2019-09-27 11:00"), 8, work_calendar())) == []
     assert list(further_workdays(late, datetime(2027, 12, 31, 10, tzinfo=UTC), 8, work_calendar())) == []
@@ -92,7 +91,7 @@ def test_nothing_grows_while_the_completion_is_not_due_nor_beyond_the_calendar()
 
 @given(st.integers(0, 20), st.datetimes(datetime(2011, 1, 3), datetime(2027, 6, 1)))  # noqa: DTZ001
 def test_every_further_workday_holds_480_working_minutes(days: int, moment: datetime) -> None:
-    base = replace(completion(), due_at=moment.replace(tzinfo=UTC))
+    base = completion()._replace(due_at=moment.replace(tzinfo=UTC))
     until = base.due_at + timedelta(days=days)
     grown = list(further_workdays(base, until, 8, work_calendar()))
 
@@ -129,17 +128,17 @@ def test_the_next_clock_is_the_one_that_runs_out_first() -> None:
     assert next_clock(case(), clocks)[0] == "accept"
 
     stopped = tuple(
-        replace(one, met_at=at("2019-09-27 10:05")) if one.kind == "accept" else one for one in clocks
+        one._replace(met_at=at("2019-09-27 10:05")) if one.kind == "accept" else one for one in clocks
     )
     assert next_clock(case(), stopped)[0] == "arrive"
-    assert next_clock(replace(case(), open=False), stopped) == (None, None)
+    assert next_clock(case()._replace(open=False), stopped) == (None, None)
 
 
 @pytest.mark.parametrize("action", Action)
 def test_a_step_stamps_its_own_time(action: Action) -> None:
     before = {Action.ACCEPT: State.ASSIGNED, Action.ANSWER: State.COMPLETED}.get(action, State.ACCEPTED)
     moment = at("2019-09-27 10:05")
-    moved = after_step(replace(case(), state=before), action, take_step(before, action, {}), moment)
+    moved = after_step(case()._replace(state=before), action, take_step(before, action, {}), moment)
 
     stamps = (moved.accepted_at, moved.arrived_at, moved.completed_at, moved.answered_at)
     assert [stamp == moment for stamp in stamps] == [action is one for one in Action]
@@ -157,7 +156,7 @@ def test_a_recorded_answer_fits_only_an_unanswered_case_of_history_after_it_was_
     assert misfit(recorded, recorded.registered_at) is None
     assert misfit(recorded, recorded.registered_at - timedelta(seconds=1)) == "答复时间早于反映时间"
     assert (
-        misfit(replace(recorded, answered_at=at("2019-09-28 10:00")), at("2019-09-29 10:00"))
+        misfit(recorded._replace(answered_at=at("2019-09-28 10:00")), at("2019-09-29 10:00"))
         == "这件反映已经有答复"
     )
     assert misfit(case(), at("2019-09-29 10:00")) == "这件反映由本系统办理,请在任务清单里答复"

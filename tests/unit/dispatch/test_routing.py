@@ -191,3 +191,31 @@ def test_whatever_is_said_there_is_a_unit_an_urgency_and_a_reason(
     assert chosen.reason
     assert chosen.unit == "office" or not chosen.fallback
     assert standards().standard_for(chosen.unit, chosen.category, chosen.urgency).limits
+
+
+def naive_votes(rules: RoutingTable, words: Words) -> dict[str, dict[str, int]]:
+    """Every keyword of every rule for a unit, looked for one after the other."""
+    text = words.text.strip()
+    whole = f"{words.subject}\n{text}\n{words.location}"
+    places = ((words.subject, 3), (text[:120], 2), (text, 1), (words.location, 1))
+    found: dict[str, dict[str, int]] = {}
+    for rule in rules.rules:
+        for one in rule.keywords:
+            occurs = all(word in whole for word in one.present) and not any(w in whole for w in one.absent)
+            if rule.unit and occurs:
+                times = next(times for place, times in places if one.present[0] in place)
+                found.setdefault(rule.code, {})[one.name] = one.weight * times
+    return found
+
+
+KEYWORDS = sorted({word for rule in table().rules for one in rule.keywords for word in one.present})
+SAID = st.lists(st.sampled_from([*KEYWORDS, "。", " ", "我家", "x", "\U0001f6b0", "\ud800"]), max_size=12)
+
+
+@given(SAID, SAID, SAID, st.integers(0, 130))
+def test_votes_are_those_of_a_search_for_every_keyword(
+    subject: list[str], text: list[str], location: list[str], before: int
+) -> None:
+    words = Words("".join(subject), "的" * before + "".join(text), "".join(location))
+
+    assert table().votes(words) == naive_votes(table(), words)

@@ -21,7 +21,7 @@ KNOWN = Reference(
     books=(StandardBook(1, NOW, {"leak": LEAK}, ()),),
     further_workdays={},
     calendars={},
-    routing=RoutingTable(version=1, rules=(), by_opening={}),
+    routing=RoutingTable(version=1, rules=(), alarms=(), by_opening={}),
     units={"water": "自来水分公司"},
     office="office",
 )
