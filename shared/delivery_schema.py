@@ -4,7 +4,16 @@ Frozen: a change is a new list beside these, called by a new migration of each s
 described for queries in outbox, inbox, deadletters, leader and state; a test holds the two equal.
 """
 
-__all__ = ["DOWNGRADE_V1", "DOWNGRADE_V2", "DOWNGRADE_V3", "UPGRADE_V1", "UPGRADE_V2", "UPGRADE_V3"]
+__all__ = [
+    "DOWNGRADE_V1",
+    "DOWNGRADE_V2",
+    "DOWNGRADE_V3",
+    "DOWNGRADE_V4",
+    "UPGRADE_V1",
+    "UPGRADE_V2",
+    "UPGRADE_V3",
+    "UPGRADE_V4",
+]
 
 UPGRADE_V1 = (
     """
@@ -134,3 +143,18 @@ UPGRADE_V3 = (
 """The type in which rows of the outbox travel (`shared.rows.Columns`)."""
 
 DOWNGRADE_V3 = ("DROP TYPE outbox_given_v1",)
+
+UPGRADE_V4 = (
+    "ALTER TABLE outbox ALTER COLUMN headers TYPE JSON USING headers::json",
+    """
+    CREATE TYPE outbox_given_v2 AS (
+        event_id UUID, topic TEXT, key TEXT, seq BIGINT, type TEXT, headers JSON, body BYTEA
+    )
+    """,
+)
+"""Headers are written once and read once, as a whole: taking their JSON apart and together is needless."""
+
+DOWNGRADE_V4 = (
+    "DROP TYPE outbox_given_v2",
+    "ALTER TABLE outbox ALTER COLUMN headers TYPE JSONB USING headers::jsonb",
+)

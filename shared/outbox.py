@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.contracts.envelope import Event, Origin, headers_of
@@ -49,7 +49,7 @@ outbox = sa.Table(
     sa.Column("key", sa.Text, nullable=False),
     sa.Column("seq", sa.BigInteger, nullable=False),
     sa.Column("type", sa.Text, nullable=False),
-    sa.Column("headers", JSONB, nullable=False),
+    sa.Column("headers", JSON, nullable=False),
     sa.Column("body", sa.LargeBinary),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
     sa.Column("published_at", sa.DateTime(timezone=True)),
@@ -58,7 +58,7 @@ outbox = sa.Table(
 )
 
 WRITTEN = Columns(
-    outbox, ("event_id", "topic", "key", "seq", "type", "headers", "body"), composite="outbox_given_v1"
+    outbox, ("event_id", "topic", "key", "seq", "type", "headers", "body"), composite="outbox_given_v2"
 )
 """The columns that an event is written with; the others tell what became of it."""
 

@@ -88,16 +88,10 @@ async def insert_all(session: AsyncSession, *insertions: Insertion, closing: Clo
         await fetch(session, statement, *values, *(packed(one.rows, one.columns) for one in filled))
 
 
-async def update_rows(
-    session: AsyncSession,
-    table: sa.Table,
-    keys: tuple[str, ...],
-    rows: Rows,
-    names: tuple[str, ...] | None = None,
-) -> None:
-    """Set, in one statement, the columns `names` in the rows with the same `keys`."""
+async def update_rows(session: AsyncSession, columns: Columns, keys: tuple[str, ...], rows: Rows) -> None:
+    """Set, in one statement, the columns in the rows with the same `keys`, which are among them."""
     if rows:
-        await fetch(session, _update(table, keys, names or tuple(rows[0])), packed(rows))
+        await fetch(session, _update(columns, keys), packed(rows, columns))
 
 
 @cache
@@ -109,8 +103,8 @@ def _insertions(parts: tuple[Columns, ...], named: str, last: str, taken: int) -
 
 
 @cache
-def _update(table: sa.Table, keys: tuple[str, ...], names: tuple[str, ...]) -> str:
-    columns = Columns(table, tuple(dict.fromkeys((*keys, *names))))
+def _update(columns: Columns, keys: tuple[str, ...]) -> str:
+    table, names, _ = columns
     changes = ", ".join(f'"{name}" = {_value(columns, name)}' for name in names if name not in keys)
     same = " AND ".join(f'"{table.name}"."{key}" = given."{key}"' for key in keys)
     return (
@@ -156,7 +150,7 @@ def _is_bytes(column: "sa.Column[Any]") -> bool:
 def _json_places(columns: Columns) -> tuple[int, ...]:
     """Where in a row there is JSON, which the driver takes as text."""
     types = (columns.table.c[name].type for name in columns.names)
-    return tuple(place for place, kind in enumerate(types) if isinstance(kind, postgresql.JSONB))
+    return tuple(place for place, kind in enumerate(types) if isinstance(kind, sa.JSON))
 
 
 def _getter(row: Any, names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:

@@ -40,6 +40,7 @@ SETTINGS: Mapping[str, str] = {
     "shared_buffers": "128MB",
     "max_wal_size": "4GB",  # else a burst of reports is met by checkpoint after checkpoint
     "checkpoint_timeout": "15min",
+    "random_page_cost": "1.1",  # no disk of today turns; else a table is read whole for a batch of its rows
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",

@@ -1,8 +1,8 @@
 """Many rows in one statement, on a real PostgreSQL."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
@@ -62,6 +62,25 @@ class Thing:
     weight: int = 0
 
 
+class Row(NamedTuple):
+    """A thing that is just its row."""
+
+    id: UUID
+    name: str | None
+    body: object
+    raw: bytes | None
+
+
+class LongRow(NamedTuple):
+    """A thing with one value that is not written, in an order of its own."""
+
+    raw: bytes | None
+    weight: int = 0
+    id: UUID = UUID(int=0)
+    name: str | None = None
+    body: object = None
+
+
 async def kept(session: AsyncSession) -> list[dict[str, Any]]:
     rows = await session.execute(sa.select(things).order_by(things.c.n))
     return [{name: row[name] for name in NAMES} for row in rows.mappings()]
@@ -79,22 +98,33 @@ async def test_rows_are_inserted_in_their_order_with_every_kind_of_value(
 
 
 @both_ways
-async def test_dataclasses_are_rows_too(session: AsyncSession, columns: Columns) -> None:
+@pytest.mark.parametrize("kind", [Thing, Row, LongRow])
+async def test_dataclasses_and_named_tuples_are_rows_too(
+    session: AsyncSession, columns: Columns, kind: Callable[..., Any]
+) -> None:
     row = thing(7, body=["水", "电"])
 
-    await insert_all(session, Insertion(columns, [Thing(**row)]))
+    await insert_all(session, Insertion(columns, [kind(**row)]))
 
     assert await kept(session) == [row]
 
 
-async def test_rows_are_updated_by_their_key(session: AsyncSession) -> None:
+@both_ways
+async def test_rows_are_updated_by_their_key(session: AsyncSession, columns: Columns) -> None:
     await insert_all(session, Insertion(IN_JSON, [thing(1), thing(2), thing(3)]))
+    changed = [thing(3, name="三", body={"unit": "水"}), thing(1, name=None, raw=None)]
 
-    await update_rows(
-        session, things, ("id",), [{"id": UUID(int=3), "name": "三"}, {"id": UUID(int=1), "name": None}]
-    )
+    await update_rows(session, columns, ("id",), changed)
 
-    assert [row["name"] for row in await kept(session)] == [None, "第2件", "三"]
+    assert await kept(session) == [changed[1], thing(2), changed[0]]
+
+
+async def test_only_the_columns_named_are_updated(session: AsyncSession) -> None:
+    await insert_all(session, Insertion(IN_JSON, [thing(1)]))
+
+    await update_rows(session, Columns(things, ("id", "name")), ("id",), [thing(1, name="一", raw=None)])
+
+    assert await kept(session) == [thing(1, name="一")]
 
 
 async def test_rows_of_several_tables_go_in_one_statement(session: AsyncSession) -> None:
@@ -110,7 +140,7 @@ async def test_rows_of_several_tables_go_in_one_statement(session: AsyncSession)
 
 async def test_no_rows_are_no_statement(session: AsyncSession) -> None:
     await insert_all(session, Insertion(IN_JSON, []), Insertion(IN_TYPE, []))
-    await update_rows(session, things, ("id",), [])
+    await update_rows(session, IN_JSON, ("id",), [])
 
     assert await kept(session) == []
 

@@ -24,7 +24,7 @@ from shared.contracts.envelope import Event, Origin, Received, headers_of
 from shared.contracts.intake import Channel, ComplaintContent, ComplaintRegistered
 from shared.contracts.topics import TOPICS
 from shared.database import Sessions, create_engine, create_sessions
-from shared.delivery_schema import UPGRADE_V1, UPGRADE_V2, UPGRADE_V3
+from shared.delivery_schema import UPGRADE_V1, UPGRADE_V2, UPGRADE_V3, UPGRADE_V4
 from shared.ids import uuid7
 from shared.metrics import Metrics
 
@@ -156,7 +156,7 @@ async def toy(
         ],
     )
     connection = await asyncpg.connect(dsn)
-    for statement in (*UPGRADE_V1, *UPGRADE_V2, *UPGRADE_V3, _EFFECTS):
+    for statement in (*UPGRADE_V1, *UPGRADE_V2, *UPGRADE_V3, *UPGRADE_V4, _EFFECTS):
         await connection.execute(statement)
     await connection.close()
 

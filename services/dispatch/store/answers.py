@@ -72,7 +72,7 @@ async def meet(
 
 async def save_imported(session: AsyncSession, answers: Sequence[ImportedAnswer]) -> None:
     """Write answers whose rows this transaction has locked."""
-    await update_rows(session, IMPORTED_ANSWERS, _KEYS, answers, _FIELDS)
+    await update_rows(session, Columns(IMPORTED_ANSWERS, _FIELDS), _KEYS, answers)
 
 
 async def list_imported(session: AsyncSession, state: Imported, *, limit: int) -> list[ImportedAnswer]:

@@ -88,7 +88,7 @@ def new_cases(cases: Sequence[Case]) -> Insertion:
 
 async def save_cases(session: AsyncSession, cases: Sequence[Case]) -> None:
     """Write what changed of cases this transaction has locked."""
-    await update_rows(session, CASES, ("complaint_id",), cases, _CASE_CHANGES)
+    await update_rows(session, Columns(CASES, _CASE_CHANGES), ("complaint_id",), cases)
 
 
 async def find_case(session: AsyncSession, complaint_id: UUID) -> Case | None:
@@ -128,7 +128,7 @@ def new_deadlines(deadlines: Sequence[Deadline]) -> Insertion:
 
 async def save_deadlines(session: AsyncSession, deadlines: Sequence[Deadline]) -> None:
     """Write when deadlines were fired and met; their cases are locked by this transaction."""
-    await update_rows(session, DEADLINES, _DEADLINE_KEYS, deadlines, _DEADLINE_CHANGES)
+    await update_rows(session, Columns(DEADLINES, _DEADLINE_CHANGES), _DEADLINE_KEYS, deadlines)
 
 
 async def list_deadlines(session: AsyncSession, complaint_ids: Collection[UUID]) -> list[Deadline]:

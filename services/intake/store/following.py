@@ -11,11 +11,13 @@ from sqlmodel import col, select
 from services.intake.domain.progress import Progress, State, Step
 from services.intake.tables import AnswerRow, Base
 from shared.database import fetch
-from shared.rows import update_rows
+from shared.rows import Columns, update_rows
 
 __all__ = ["add_answers", "find_answers", "find_progress", "save_progress"]
 
-_COMPLAINTS = Base.metadata.tables["complaints"]
+_FOLLOWED = Columns(
+    Base.metadata.tables["complaints"], ("id", "state", "unit", "steps"), composite="complaints_followed_v1"
+)
 _STEPS = msgspec.json.Decoder(dict[State, Step])
 _PROGRESS = "SELECT id, state, unit, steps::text FROM complaints WHERE id = ANY($1::uuid[])"
 
@@ -35,7 +37,7 @@ async def save_progress(session: AsyncSession, progress: Mapping[UUID, Progress]
         {"id": complaint_id, "state": one.state, "unit": one.unit, "steps": one.steps}
         for complaint_id, one in progress.items()
     ]
-    await update_rows(session, _COMPLAINTS, ("id",), rows)
+    await update_rows(session, _FOLLOWED, ("id",), rows)
 
 
 async def find_answers(session: AsyncSession, complaints: Collection[UUID]) -> dict[UUID, AnswerRow]:
