@@ -78,6 +78,7 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=10,
         pool_recycle=1800,
+        pool_use_lifo=True,  # the connection used last has its plans and caches warm
         hide_parameters=True,  # an error is logged and kept with dead letters: no content in it
         connect_args={"server_settings": _SERVER_SETTINGS, "timeout": 5},
     )

@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-import structlog
 from prometheus_client import Histogram
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -15,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.ids import uuid7
-from shared.logs import get_logger
+from shared.logs import REQUEST_ID, get_logger
 from shared.metrics import Metrics
 from shared.problems import OnError, problem_response
 
@@ -70,7 +69,7 @@ class Edge:
         headers: Headers = dict(scope["headers"])
         request_id = _request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id
-        named = structlog.contextvars.bind_contextvars(request_id=request_id)
+        named = REQUEST_ID.set(request_id)
         started = time.perf_counter()
         status = 0
 
@@ -93,7 +92,7 @@ class Edge:
                 _log.exception("response_broken")
         finally:
             self._note(scope, status, time.perf_counter() - started)
-            structlog.contextvars.reset_contextvars(**named)
+            REQUEST_ID.reset(named)
 
     async def _answer(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         refusal = self._refusal(scope, headers)

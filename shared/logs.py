@@ -10,12 +10,15 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import suppress
+from contextvars import ContextVar
 
 import msgspec
 import structlog
 
-__all__ = ["configure", "get_logger"]
+__all__ = ["REQUEST_ID", "configure", "get_logger"]
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The request that is being answered: every line written meanwhile names it."""
 
 _STANDARD_OUTPUT = 1
 _ENCODER = msgspec.json.Encoder(enc_hook=repr)
@@ -25,7 +28,7 @@ def configure(service: str, level: str = "INFO") -> None:
     """Send structlog and standard logging to standard output as JSON lines, each naming `service`."""
     numeric = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _name_request,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.ExceptionRenderer(_traceback),
@@ -49,12 +52,23 @@ def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
     return logger
 
 
+def _name_request(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    request_id = REQUEST_ID.get()
+    if request_id is not None:
+        event["request_id"] = request_id
+    return event
+
+
 class _StandardOutput:
     """Writes whole lines. One that the system does not take is lost, and no failure of whoever logs."""
 
     def msg(self, line: str) -> None:
-        with suppress(OSError):
+        try:  # noqa: SIM105 - suppress() costs as much as the writing
             os.write(_STANDARD_OUTPUT, line.encode(errors="replace") + b"\n")
+        except OSError:
+            pass
 
     debug = info = warning = error = critical = msg
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -114,8 +115,7 @@ class _RegisterRoute:
         """Register what one request brings."""
         scope["app"] = self._app  # both as FastAPI's own routes do
         scope["route"] = self
-        request = Request(scope, receive)
-        principal = await who(request) if _names_somebody(headers) else None
+        principal = await who(Request(scope, receive)) if _names_somebody(headers) else None
         if principal is None and not self._desk.limits.may_register(self._desk.client(scope)):
             refusal = problem_response(
                 429,
@@ -126,7 +126,7 @@ class _RegisterRoute:
             await refusal(scope, receive, send)
             return
         key = _idempotency_key(headers)
-        reply = await self._register(decode(await request.body()), principal, key)
+        reply = await self._register(decode(await _body(receive)), principal, key)
         length = str(len(reply)).encode()
         await send({"type": "http.response.start", "status": 201, "headers": [*_JSON, (_LENGTH, length)]})
         await send({"type": "http.response.body", "body": reply})
@@ -148,6 +148,18 @@ class _RegisterRoute:
             ) from None
         except UnfitDraftError:
             raise Problem(422, "内容里有数据库不能保存的东西") from None
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body of a request. ClientDisconnect if its sender left before the end."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
 
 
 def _names_somebody(headers: Headers) -> bool:

@@ -1,6 +1,7 @@
 """Registering over HTTP on a real database: one complaint per report, all or nothing, and honest refusals."""
 
 import asyncio
+import json
 import random
 import uuid
 from collections import Counter
@@ -10,6 +11,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from starlette.types import Message
 
 from services.intake.domain.numbers import parse_number
 from services.intake.domain.reports import Report
@@ -316,3 +318,33 @@ async def test_openapi_describes_the_hot_path(desk: Desk) -> None:
     post = document["paths"]["/api/complaints"]["post"]
     assert set(post["responses"]) == {"201", "422", "429", "503"}
     assert "text" in post["requestBody"]["content"]["application/json"]["schema"]["required"]
+
+
+async def test_a_report_that_comes_in_pieces_is_registered_as_one(desk: Desk) -> None:
+    raw = json.dumps(FULL).encode()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(raw), 50):
+            yield raw[start : start + 50]
+
+    response = await desk.client.post("/api/complaints", content=pieces())
+
+    assert response.status_code == 201, response.text
+    assert await desk.rows("SELECT subject FROM contents") == [("漏水",)]
+
+
+async def test_a_client_that_leaves_before_the_end_of_its_report_registers_nothing(desk: Desk) -> None:
+    messages = iter(
+        [{"type": "http.request", "body": b'{"text":', "more_body": True}, {"type": "http.disconnect"}]
+    )
+
+    async def receive() -> Message:
+        return next(messages)
+
+    async def nobody(message: Message) -> None:
+        raise AssertionError(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/api/complaints", "headers": [], "client": None}
+    await desk.apps[0](scope, receive, nobody)
+
+    assert await desk.rows("SELECT count(*) FROM complaints") == [(0,)]

@@ -9,12 +9,12 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
-import logging, structlog
+import logging
 from uuid import UUID
 from shared import logs
 logs.configure("test", "{level}")
 log = logs.get_logger("somewhere")
-structlog.contextvars.bind_contextvars(request_id="r-1")
+logs.REQUEST_ID.set("r-1")
 {body}
 """
 
