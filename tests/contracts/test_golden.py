@@ -18,6 +18,7 @@ def test_the_stored_event_of_each_type_reads_and_writes_the_same(event_type: str
     event = EVENT_TYPES[event_type].model_validate_json(stored)
 
     assert json.loads(event.to_json()) == json.loads(stored)
+    assert event.to_json() == event.model_dump_json().encode()
 
 
 @pytest.mark.parametrize("event_type", sorted(EVENT_TYPES))

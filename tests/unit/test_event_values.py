@@ -1,14 +1,23 @@
-"""Ids are UUIDs like any other, whatever class they are of, and named ones are the same everywhere."""
+"""Ids and instants of events are plain ones, however they are read and written."""
 
 import copy
 import uuid
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from shared.contracts.dispatch import AssignmentAnswered
+from shared.contracts.intake import Channel, ComplaintRegistered
 from shared.ids import read_uuid, uuid5, uuid7
+
+WHOLE_MINUTES = st.integers(-1439, 1439).map(lambda minutes: timedelta(minutes=minutes))
+ANSWERED = (
+    '{"complaint_id":"0192e4e0-a0e0-7a7a-8a8a-0192e4e0a0e0","unit":"water","at":"AT",'
+    '"answer_id":"0192e4e0-a0e0-7a7a-8a8a-0192e4e0a0e1"}'
+)
 
 
 @given(st.uuids(), st.text(max_size=40))
@@ -58,3 +67,37 @@ def test_an_event_says_the_same_whatever_class_its_ids_are_of(
     assert read.to_json() == plain.to_json()
     assert type(read.complaint_id) is type(uuid7())
     assert read.key == plain.key == str(complaint)
+
+
+@given(
+    st.datetimes(timezones=st.just(UTC) | st.timezones() | st.builds(timezone, WHOLE_MINUTES)),
+    st.text(st.characters(exclude_categories=["Cs"])),
+)
+def test_an_event_is_written_as_its_model_is_and_reads_the_same(at: datetime, text: str) -> None:
+    event = ComplaintRegistered(
+        complaint_id=uuid7(), number=text, channel=Channel.WEB, category=None, urgency=None, registered_at=at
+    )
+    read = ComplaintRegistered.model_validate_json(event.to_json())
+
+    assert event.to_json() == event.model_dump_json().encode()
+    assert read == event
+    assert (read.registered_at, read.registered_at.tzinfo) == (at, UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("2026-09-01T08:00:00+08:00", "2026-09-01T00:00:00+00:00"),
+        ("2026-09-01T00:00:00.000001Z", "2026-09-01T00:00:00.000001+00:00"),
+        ("2026-09-01T08:00:00", None),
+        ("2026-13-01T00:00:00Z", None),
+        ("soon", None),
+    ],
+)
+def test_an_instant_is_read_with_its_zone_or_not_at_all(text: str, read: str | None) -> None:
+    raw = ANSWERED.replace("AT", text)
+    if read is None:
+        with pytest.raises(ValidationError):
+            AssignmentAnswered.model_validate_json(raw)
+    else:
+        assert AssignmentAnswered.model_validate_json(raw).at.isoformat() == read
