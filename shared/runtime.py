@@ -22,10 +22,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from shared import outbox
-from shared.broker import Inlet, create_broker, declare_subscriber
+from shared.broker import create_broker, declare_subscriber
 from shared.consume import Subscription, state_subscription
 from shared.database import DRIVER_ERRORS, Sessions, create_engine, create_sessions, run_unit
 from shared.inbox import pending_events
+from shared.inlet import Inlet
 from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.migrations import head, is_at_head

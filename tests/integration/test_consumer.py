@@ -12,11 +12,12 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 import shared.broker
+import shared.inlet
 from shared import deadletters
-from shared.broker import Inlet
 from shared.consume import state_subscription, take
 from shared.contracts.envelope import Event, Received
 from shared.database import run_unit, transaction
+from shared.inlet import Inlet
 from shared.metrics import Metrics
 from shared.wire import Envelope, Poison, RawRecord, read_envelope
 from tests.support.delivery import Toy, accepted, content, headers, registered, toy
@@ -270,7 +271,7 @@ async def test_offsets_of_partitions_that_all_went_elsewhere_are_dropped(
 async def test_a_batch_that_cannot_even_be_buried_is_taken_again(
     kafka: str, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared.broker, "_LONGEST_DELAY", 0.5)
+    monkeypatch.setattr(shared.broker, "_PAUSE_AFTER_FAILURE", 0.5)
     async with toy(kafka, postgres.create_database(), partitions=1) as service:
         first, second = uuid4(), uuid4()
         settle, failed = service.inlet.settle, list[bool]()
@@ -348,7 +349,7 @@ async def _make_writable(service: Toy, name: str) -> None:
 async def test_a_commit_that_hangs_is_given_up_and_made_again(
     kafka: str, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared.broker, "_COMMIT_SECONDS", 0.3)
+    monkeypatch.setattr(shared.inlet, "_COMMIT_SECONDS", 0.3)
     commit, hanging = AIOKafkaConsumer.commit, [asyncio.Event(), asyncio.Event()]
 
     async def dead_at_first(self: AIOKafkaConsumer, offsets: Any = None) -> None:

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 import shared.runtime
 from services.intake.app import FOLDER
-from shared.broker import Inlet
+from shared.inlet import Inlet
 from shared.runtime import Runtime
 from shared.settings import ServiceSettings
 

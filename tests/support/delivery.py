@@ -17,7 +17,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy import topics
-from shared.broker import Inlet, create_broker, declare_subscriber
+from shared.broker import create_broker, declare_subscriber
 from shared.consume import Apply, Subscription
 from shared.contracts.dispatch import AnswerContent, AssignmentAccepted, AssignmentAnswered
 from shared.contracts.envelope import Event, Origin, Received, headers_of
@@ -26,6 +26,7 @@ from shared.contracts.topics import TOPICS
 from shared.database import Sessions, create_engine, create_sessions
 from shared.delivery_schema import UPGRADE_V1, UPGRADE_V2, UPGRADE_V3, UPGRADE_V4
 from shared.ids import uuid7
+from shared.inlet import Inlet
 from shared.metrics import Metrics
 
 __all__ = ["NOW", "Toy", "accepted", "content", "headers", "registered", "toy"]
