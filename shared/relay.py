@@ -14,13 +14,11 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from aiokafka.partitioner import murmur2
 
 from shared.crashpoints import crash_point
 from shared.database import DRIVER_ERRORS
@@ -28,6 +26,7 @@ from shared.floor import Floor
 from shared.leader import Leadership, LeadershipLostError, lead
 from shared.logs import get_logger
 from shared.outbox import CHANNEL
+from shared.partition import partition_of
 
 __all__ = ["Relay"]
 
@@ -169,7 +168,7 @@ class Relay:
             topic = self._prefix + row["topic"]
             if topic not in numbers:
                 numbers[topic] = sorted(await producer.partitions_for(topic))
-            partition = numbers[topic][_hash(row["key"]) % len(numbers[topic])]
+            partition = numbers[topic][partition_of(row["key"], len(numbers[topic]))]
             found.setdefault((topic, partition), []).append(row)
         return found
 
@@ -180,11 +179,6 @@ class Relay:
         status = await term.connection.execute(_MARK, ids, term.epoch)
         if status == "UPDATE 0":
             raise LeadershipLostError(LEADER)
-
-
-@lru_cache(10_000)
-def _hash(key: str) -> int:
-    return int(murmur2(key.encode())) & 0x7FFFFFFF
 
 
 async def _submit(
