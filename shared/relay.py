@@ -33,7 +33,7 @@ __all__ = ["Relay"]
 _log = get_logger(__name__)
 
 _BATCH = 2000
-_MANY, _MANY_SECONDS = 100, 0.05
+_SECONDS_PER_ROW, _LONGEST_PAUSE = 0.00025, 0.05
 _POLL_SECONDS = 1.0
 _WHOLE_SECONDS = 10.0
 _SEND_SECONDS = 20.0
@@ -61,8 +61,8 @@ class Relay:
     """Publishes one service's outbox. `run` is to be started once per replica; only the leader works.
 
     `pause` is the least time between two looks, in seconds: what is committed meanwhile goes together, all
-    the way to the readers. After a look that found many it is 0.05 s at least: at such a rate large batches,
-    which cost everybody less, keep nobody waiting that would not wait for the processors.
+    the way to the readers. After a look that found many it is longer, up to 0.05 s: at such a rate large
+    batches, which cost everybody less, keep nobody waiting that would not wait for the processors.
     """
 
     def __init__(self, dsn: str, bootstrap: str, prefix: str = "", *, pause: float = 0.01) -> None:
@@ -114,7 +114,7 @@ class Relay:
                 found = await self._publish_once(term, producer, since)
                 if found < _BATCH:
                     await floor.rise(term.connection)
-                    await asyncio.sleep(self._pause if found < _MANY else max(self._pause, _MANY_SECONDS))
+                    await asyncio.sleep(max(self._pause, min(found * _SECONDS_PER_ROW, _LONGEST_PAUSE)))
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
         finally:
