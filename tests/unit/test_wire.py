@@ -1,5 +1,7 @@
 """Reading a record never raises, whatever the bytes."""
 
+from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -9,7 +11,7 @@ from msgspec.structs import replace
 
 from shared.contracts.envelope import Origin
 from shared.contracts.intake import ComplaintContent
-from shared.wire import Envelope, Poison, RawRecord, Unreadable, decode, read_envelope
+from shared.wire import Envelope, Poison, RawRecord, Unreadable, decode, raw_of, read_envelope
 
 GOOD = {
     "ce_id": str(uuid4()),
@@ -111,3 +113,23 @@ def test_no_bytes_make_reading_raise(key: bytes | None, headers: dict[str, str],
     if isinstance(read, Envelope):
         with pytest.raises(Poison):  # none of these values is the content of a complaint
             decode(read, ComplaintContent)
+
+
+HEADER_VALUES = st.none() | st.text(max_size=8).map(str.encode) | st.binary(max_size=8)
+
+
+@given(st.lists(st.tuples(st.text("ab\x00é", max_size=3), HEADER_VALUES), max_size=5))
+def test_headers_are_text_wherever_they_can_be(given_headers: list[tuple[str, bytes | None]]) -> None:
+    record: Any = SimpleNamespace(
+        topic="p.t", partition=1, offset=2, key=b"k", value=b"v", headers=tuple(given_headers)
+    )
+    raw = raw_of(record, "p.")
+
+    def told(value: bytes | None) -> str:
+        text = (value or b"").decode(errors="replace")
+        return (
+            text if text.encode() == (value or b"") and "\x00" not in text else f"hex:{(value or b'').hex()}"
+        )
+
+    assert raw.headers == {name.replace("\x00", "\\x00"): told(value) for name, value in given_headers}
+    assert (raw.topic, raw.partition, raw.offset, raw.key, raw.value) == ("t", 1, 2, b"k", b"v")

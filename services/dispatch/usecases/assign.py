@@ -60,11 +60,12 @@ async def assign(
             if data.source and data.external_id
         },
     )
-    now = await store.get_now(session) if waiting else clock.now()
+    taken_at = clock.now()
+    now = await store.get_now(session) if waiting else taken_at
     changes = Changes()
     settled = []
     for received, data in registered:
-        _add_case(changes, received, data, words[data.complaint_id], reference, clock.now())
+        _add_case(changes, received, data, words[data.complaint_id], reference, taken_at)
         answer = waiting.get((data.source or "", data.external_id or ""))
         if answer is not None and answer.state is Imported.WAITING and answer.text is not None:
             settled.append(_settle(changes, data.complaint_id, answer, received.id, reference, now))
