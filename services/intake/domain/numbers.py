@@ -24,7 +24,8 @@ def format_number(registered_at: datetime, serial: int) -> str:
     """Return the number of the complaint registered then. ValueError for a time without a zone."""
     if registered_at.tzinfo is None:
         raise ValueError("registered_at has no zone")
-    month = registered_at.astimezone(SHANGHAI).strftime("%y%m")
+    local = registered_at.astimezone(SHANGHAI)
+    month = f"{local.year % 100:02d}{local.month:02d}"
     digits = f"{serial:06d}"
     return f"HY-{month}-{digits}-{mod_37_2.calc_check_digit(month + digits)}"
 
