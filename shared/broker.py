@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import Any, cast
 
@@ -79,10 +80,7 @@ def declare_subscriber(
         decoder=records_and_consumer,
     )
 
-    async def next_batch(consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord[Any, Any], ...]:
-        return await _next_batch(consumer, max_records)
-
-    subscriber.get_msg = next_batch  # type: ignore[method-assign]
+    subscriber.get_msg = partial(_next_batch, max_records=max_records)  # type: ignore[method-assign]
 
     @subscriber
     async def consume(batch: tuple[Records, AIOKafkaConsumer]) -> None:

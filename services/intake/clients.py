@@ -3,7 +3,6 @@
 import ipaddress
 import time
 from functools import lru_cache
-from inspect import unwrap
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
@@ -34,11 +33,6 @@ class _Counters(MemoryStorage):
             self.expirations[key] = now + expiry
         self.storage[key] += amount
         return self.storage[key]
-
-
-for _name in ("get", "incr", "acquire_sliding_window_entry"):
-    # The library guards each against what a distant store may raise, once for every class on the way.
-    setattr(_Counters, _name, unwrap(getattr(_Counters, _name)))
 
 
 class Limits:

@@ -27,14 +27,14 @@ class Origin(StrEnum):
 
 
 def _utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    return value if value.tzinfo is UTC else value.astimezone(UTC)
 
 
 def _read_instant(text: str) -> datetime:
     value = datetime.fromisoformat(text)
     if value.tzinfo is None:
         raise ValueError("an instant has a zone")
-    return value if value.tzinfo is UTC else value.astimezone(UTC)
+    return _utc(value)
 
 
 def _of_text(read: Callable[[str], Any]) -> CoreSchema:

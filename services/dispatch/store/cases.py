@@ -34,23 +34,26 @@ __all__ = [
 
 _CASE_FIELDS = Case._fields
 _NEW_CASES = Columns(CASES, _CASE_FIELDS, composite="cases_given_v1")
-_CASE_CHANGES = (
-    "complaint_id",
-    "state",
-    "open",
-    "accepted_at",
-    "arrived_at",
-    "completed_at",
-    "answered_at",
-    "next_clock",
-    "next_due_at",
-    "event_seq",
-    "answer_version",
+_CASE_CHANGES = Columns(
+    CASES,
+    (
+        "complaint_id",
+        "state",
+        "open",
+        "accepted_at",
+        "arrived_at",
+        "completed_at",
+        "answered_at",
+        "next_clock",
+        "next_due_at",
+        "event_seq",
+        "answer_version",
+    ),
 )
 _DEADLINE_FIELDS = Deadline._fields
 _NEW_DEADLINES = Columns(DEADLINES, _DEADLINE_FIELDS, composite="deadlines_given_v1")
 _DEADLINE_KEYS = ("complaint_id", "kind", "level")
-_DEADLINE_CHANGES = (*_DEADLINE_KEYS, "fired_at", "met_at", "epoch")
+_DEADLINE_CHANGES = Columns(DEADLINES, (*_DEADLINE_KEYS, "fired_at", "met_at", "epoch"))
 _IDS = sa.any_(sa.bindparam("ids", type_=sa.ARRAY(sa.Uuid)))
 _LOCK_CASES = (
     sa.select(CASES).where(CASES.c.complaint_id == _IDS).order_by(CASES.c.complaint_id).with_for_update()
@@ -88,7 +91,7 @@ def new_cases(cases: Sequence[Case]) -> Insertion:
 
 async def save_cases(session: AsyncSession, cases: Sequence[Case]) -> None:
     """Write what changed of cases this transaction has locked."""
-    await update_rows(session, Columns(CASES, _CASE_CHANGES), ("complaint_id",), cases)
+    await update_rows(session, _CASE_CHANGES, ("complaint_id",), cases)
 
 
 async def find_case(session: AsyncSession, complaint_id: UUID) -> Case | None:
@@ -128,7 +131,7 @@ def new_deadlines(deadlines: Sequence[Deadline]) -> Insertion:
 
 async def save_deadlines(session: AsyncSession, deadlines: Sequence[Deadline]) -> None:
     """Write when deadlines were fired and met; their cases are locked by this transaction."""
-    await update_rows(session, Columns(DEADLINES, _DEADLINE_CHANGES), _DEADLINE_KEYS, deadlines)
+    await update_rows(session, _DEADLINE_CHANGES, _DEADLINE_KEYS, deadlines)
 
 
 async def list_deadlines(session: AsyncSession, complaint_ids: Collection[UUID]) -> list[Deadline]:
