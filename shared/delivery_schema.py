@@ -9,10 +9,12 @@ __all__ = [
     "DOWNGRADE_V2",
     "DOWNGRADE_V3",
     "DOWNGRADE_V4",
+    "DOWNGRADE_V5",
     "UPGRADE_V1",
     "UPGRADE_V2",
     "UPGRADE_V3",
     "UPGRADE_V4",
+    "UPGRADE_V5",
 ]
 
 UPGRADE_V1 = (
@@ -157,4 +159,65 @@ UPGRADE_V4 = (
 DOWNGRADE_V4 = (
     "DROP TYPE outbox_given_v2",
     "ALTER TABLE outbox ALTER COLUMN headers TYPE JSONB USING headers::jsonb",
+)
+
+UPGRADE_V5 = (
+    "DROP TRIGGER outbox_wake ON outbox",  # first: it locks out everybody, also who would insert now
+    "CREATE TABLE outbox_unpublished (id BIGINT CONSTRAINT pk_outbox_unpublished PRIMARY KEY)",
+    """
+    CREATE TABLE outbox_publications (
+        id BIGINT GENERATED ALWAYS AS IDENTITY CONSTRAINT pk_outbox_publications PRIMARY KEY,
+        epoch BIGINT NOT NULL,
+        first_id BIGINT NOT NULL,
+        last_id BIGINT NOT NULL,
+        published_at TIMESTAMPTZ NOT NULL DEFAULT now()
+    )
+    """,
+    "CREATE INDEX ix_outbox_publications_published_at ON outbox_publications (published_at)",
+    "INSERT INTO outbox_unpublished SELECT id FROM outbox WHERE published_at IS NULL ORDER BY id",
+    """
+    INSERT INTO outbox_publications (epoch, first_id, last_id, published_at)
+    SELECT coalesce(max(epoch), 0), min(id), max(id), max(published_at) FROM outbox
+    WHERE published_at IS NOT NULL
+    GROUP BY date_trunc('hour', published_at) ORDER BY max(published_at)
+    """,
+    """
+    CREATE OR REPLACE FUNCTION outbox_wake() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO outbox_unpublished SELECT id FROM fresh ORDER BY id;
+        PERFORM pg_notify('outbox', '');
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE TRIGGER outbox_wake AFTER INSERT ON outbox REFERENCING NEW TABLE AS fresh
+    FOR EACH STATEMENT EXECUTE FUNCTION outbox_wake()
+    """,
+    "ALTER TABLE outbox DROP COLUMN published_at, DROP COLUMN epoch",
+)
+"""What is unpublished is told by narrow rows that the mark deletes: marking the rows of the outbox themselves
+wrote each of them, with its body, a second time.
+"""
+
+DOWNGRADE_V5 = (
+    "ALTER TABLE outbox ADD COLUMN published_at TIMESTAMPTZ, ADD COLUMN epoch BIGINT",
+    """
+    UPDATE outbox SET published_at = now(), epoch = 0
+    WHERE NOT EXISTS (SELECT 1 FROM outbox_unpublished AS kept WHERE kept.id = outbox.id)
+    """,
+    "CREATE INDEX ix_outbox_unpublished ON outbox (id) WHERE published_at IS NULL",
+    "DROP TRIGGER outbox_wake ON outbox",
+    """
+    CREATE OR REPLACE FUNCTION outbox_wake() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM pg_notify('outbox', '');
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE TRIGGER outbox_wake AFTER INSERT ON outbox
+    FOR EACH STATEMENT EXECUTE FUNCTION outbox_wake()
+    """,
+    "DROP TABLE outbox_publications",
+    "DROP TABLE outbox_unpublished",
 )

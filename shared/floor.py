@@ -22,7 +22,7 @@ _WRITERS = """
     WHERE locktype = 'relation' AND relation = 'outbox'::regclass AND mode = 'RowExclusiveLock'
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
-_FIRST_UNPUBLISHED = "SELECT min(id) FROM outbox WHERE published_at IS NULL AND id > $1"
+_FIRST_UNPUBLISHED = "SELECT min(id) FROM outbox_unpublished WHERE id > $1"
 
 
 class Floor:

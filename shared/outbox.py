@@ -4,7 +4,9 @@ Theory of operation. An event is a row, written in the transaction that made the
 together or not at all. The writer holds the lock of the row that numbers the key's events (the complaint, the
 assignment ...) *before* it inserts here; therefore ids of one key rise with its sequence numbers. Ids of
 different keys may commit in any order: whoever reads must select the unpublished rows and never remember
-"the last id". A statement trigger notifies channel `outbox`, which wakes the relay at commit.
+"the last id". A statement trigger notes the ids of new rows as unpublished, whoever inserts them, and
+notifies channel `outbox`, which wakes the relay at commit. The relay takes the ids off; the rows themselves
+are never written again.
 """
 
 from collections.abc import Sequence
@@ -33,12 +35,16 @@ __all__ = [
     "insertion_of",
     "outbox",
     "prune",
+    "publications",
     "row_of",
+    "unpublished",
 ]
 
 CHANNEL = "outbox"
 KEEP_PUBLISHED = timedelta(days=30)
 """Published rows are kept this long, so that a Kafka log that lost its tail can be rebuilt from them."""
+
+_ABOVE_ALL = sa.literal(2**63 - 1, sa.BigInteger)
 
 outbox = sa.Table(
     "outbox",
@@ -52,15 +58,29 @@ outbox = sa.Table(
     sa.Column("headers", JSON, nullable=False),
     sa.Column("body", sa.LargeBinary),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
-    sa.Column("published_at", sa.DateTime(timezone=True)),
-    sa.Column("epoch", sa.BigInteger),
-    sa.Index("ix_outbox_unpublished", "id", postgresql_where=sa.text("published_at IS NULL")),
 )
+
+unpublished = sa.Table(
+    "outbox_unpublished", delivery_metadata, sa.Column("id", sa.BigInteger, primary_key=True)
+)
+"""The ids of the rows that are still to be published. To publish some again, put their ids back."""
+
+publications = sa.Table(
+    "outbox_publications",
+    delivery_metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("first_id", sa.BigInteger, nullable=False),
+    sa.Column("last_id", sa.BigInteger, nullable=False),
+    sa.Column("published_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Index("ix_outbox_publications_published_at", "published_at"),
+)
+"""What the relay published at once: the least and the greatest id of each mark, and its epoch then."""
 
 WRITTEN = Columns(
     outbox, ("event_id", "topic", "key", "seq", "type", "headers", "body"), composite="outbox_given_v2"
 )
-"""The columns that an event is written with; the others tell what became of it."""
+"""The columns that an event is written with; the database sets the others."""
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -126,8 +146,19 @@ async def add_raw(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None
 
 
 async def prune(session: AsyncSession, *, limit: int = 10_000) -> int:
-    """Delete those of the `limit` oldest rows that were published before KEEP_PUBLISHED; returns how many."""
-    oldest = sa.select(outbox.c.id, outbox.c.published_at).order_by(outbox.c.id).limit(limit).subquery()
-    old = sa.select(oldest.c.id).where(oldest.c.published_at < sa.func.now() - KEEP_PUBLISHED)
+    """Delete the oldest rows, at most `limit`, that were published before KEEP_PUBLISHED; returns how many.
+
+    From the least id on that is unpublished, or was published since then, every row is kept.
+    """
+    since = sa.func.now() - KEEP_PUBLISHED
+    kept = sa.func.least(
+        sa.select(sa.func.min(publications.c.first_id))
+        .where(publications.c.published_at >= since)
+        .scalar_subquery(),
+        sa.select(sa.func.min(unpublished.c.id)).scalar_subquery(),
+    )
+    oldest = sa.select(outbox.c.id).where(outbox.c.id < sa.func.coalesce(kept, _ABOVE_ALL))
+    old = oldest.order_by(outbox.c.id).limit(limit)
     result = await session.execute(sa.delete(outbox).where(outbox.c.id.in_(old)).returning(outbox.c.id))
+    await session.execute(sa.delete(publications).where(publications.c.published_at < since))
     return len(result.all())

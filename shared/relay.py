@@ -48,12 +48,17 @@ Sent = tuple[Rows, "asyncio.Future[Any]"]
 
 _SELECT = """
     SELECT id, topic, key, headers, body FROM outbox
-    WHERE published_at IS NULL AND id > $2 ORDER BY id LIMIT $1
+    WHERE id = ANY(ARRAY(SELECT id FROM outbox_unpublished WHERE id > $2 ORDER BY id LIMIT $1)) ORDER BY id
 """
 _MARK = """
-    UPDATE outbox SET published_at = now(), epoch = $2
-    WHERE id = ANY($1::bigint[])
-      AND (SELECT epoch FROM leaders WHERE name = 'relay' FOR SHARE) = $2
+    WITH published AS (
+        DELETE FROM outbox_unpublished
+        WHERE id = ANY($1::bigint[])
+          AND (SELECT epoch FROM leaders WHERE name = 'relay' FOR SHARE) = $2
+        RETURNING id
+    )
+    INSERT INTO outbox_publications (epoch, first_id, last_id)
+    SELECT $2, min(id), max(id) FROM published HAVING count(*) > 0
 """
 
 
@@ -177,7 +182,7 @@ class Relay:
         if not ids:
             return
         status = await term.connection.execute(_MARK, ids, term.epoch)
-        if status == "UPDATE 0":
+        if status == "INSERT 0 0":
             raise LeadershipLostError(LEADER)
 
 

@@ -18,8 +18,11 @@ _PREFETCH = 5_000
 _OUTBOX = """
     SELECT event_id::text, topic, key, seq, type, sha256(coalesce(body, '')) AS digest,
            extract(epoch FROM now() - created_at)::float8 AS age,
-           published_at IS NOT NULL AS published, coalesce(published_at < $1, false) AS settled
-    FROM outbox
+           unpublished.id IS NULL AS published,
+           unpublished.id IS NULL AND outbox.id < coalesce(
+               (SELECT min(first_id) FROM outbox_publications WHERE published_at >= $1), outbox.id + 1
+           ) AS settled
+    FROM outbox LEFT JOIN outbox_unpublished AS unpublished USING (id)
 """
 _INBOX = "SELECT topic, key, last_seq FROM inbox"
 _PENDING = """
@@ -29,7 +32,7 @@ _DEAD = """
     SELECT id::text, topic, kafka_partition, kafka_offset, key, seq, settled_at IS NULL AS open
     FROM dead_letters
 """
-_UNPUBLISHED = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
+_UNPUBLISHED = "SELECT count(*) FROM outbox_unpublished"
 _UNNOTICED = """
     SELECT count(*) FROM deadlines
     WHERE live AND fired_at IS NULL AND met_at IS NULL AND due_at < now() - interval '5 seconds'
@@ -61,7 +64,10 @@ class Database:
             return moment
 
     async def outbox(self, settled_before: datetime) -> dict[str, OutboxRow]:
-        """The outbox by event id; rows published before that instant of this database are settled."""
+        """The outbox by event id; rows published before that instant of this database are settled.
+
+        Of those, one above the least id published since then counts as not settled yet.
+        """
         async with self.reading() as connection:
             rows = connection.cursor(_OUTBOX, settled_before, prefetch=_PREFETCH)
             return {row[0]: OutboxRow(self.service, *row) async for row in rows}

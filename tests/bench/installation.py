@@ -96,7 +96,7 @@ async def deliver(system: System, name: str) -> None:
     """Publish what waits in a service's outbox, as its relay would if the service ran."""
     connection = await asyncpg.connect(system.dsn[name])
     rows = await connection.fetch(
-        "SELECT topic, key, headers, body FROM outbox WHERE published_at IS NULL ORDER BY id"
+        "SELECT topic, key, headers, body FROM outbox JOIN outbox_unpublished USING (id) ORDER BY id"
     )
     async with AIOKafkaProducer(bootstrap_servers=system.bootstrap, enable_idempotence=True) as producer:
         for row in rows:
@@ -104,5 +104,5 @@ async def deliver(system: System, name: str) -> None:
             await producer.send_and_wait(
                 system.prefix + row["topic"], row["body"], key=row["key"].encode(), headers=headers
             )
-    await connection.execute("UPDATE outbox SET published_at = now() WHERE published_at IS NULL")
+    await connection.execute("DELETE FROM outbox_unpublished")
     await connection.close()

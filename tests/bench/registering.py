@@ -230,9 +230,7 @@ async def _registered(place: Installation) -> int:
 
 
 async def _is_published(place: Installation, name: str) -> bool:
-    return not await place.system.value(
-        name, "SELECT EXISTS (SELECT 1 FROM outbox WHERE published_at IS NULL)"
-    )
+    return not await place.system.value(name, "SELECT EXISTS (SELECT 1 FROM outbox_unpublished)")
 
 
 async def _is_quiet(place: Installation) -> bool:

@@ -58,15 +58,16 @@ NAMES = {
     "$LONG_AGO": "now() - interval '1 hour'",
 }
 ANNOUNCED_AGAIN = """
-    INSERT INTO outbox (event_id, topic, key, seq, type, headers, body, published_at)
-    SELECT gen_random_uuid(), topic, key, 2, type, headers, body, $LONG_AGO FROM outbox
+    INSERT INTO outbox (event_id, topic, key, seq, type, headers, body)
+    SELECT gen_random_uuid(), topic, key, 2, type, headers, body FROM outbox
     WHERE type = 'complaint.registered.v1' LIMIT 1
 """
 WAITS_FOR_NOTHING = """
     INSERT INTO pending_events (topic, key, seq, kafka_partition, kafka_offset, headers, received_at)
     SELECT topic, key, 1, 0, 0, '{}', $LONG_AGO FROM inbox WHERE topic = 'complaint.events'
 """
-UNPUBLISHED = "UPDATE outbox SET published_at = NULL, created_at = $LONG_AGO WHERE id = 1"
+OLD = "UPDATE outbox SET created_at = $LONG_AGO WHERE id = 1"
+UNPUBLISHED = "INSERT INTO outbox_unpublished VALUES (1)"
 UNNOTICED = "UPDATE deadlines SET due_at = $LONG_AGO WHERE complaint_id = $OPEN AND kind = 'answer'"
 NOT_TAKEN = "UPDATE inbox SET last_seq = 0 WHERE topic = 'complaint.events'"
 OTHER_KEY = "UPDATE idempotency_keys SET complaint_id = gen_random_uuid() WHERE key = 'key-1'"
@@ -83,7 +84,7 @@ UNANNOUNCED = "DELETE FROM outbox WHERE key = $ONE::text AND topic = 'complaint.
         ("intake", [UNANNOUNCED], {"I2", "I3", "I5"}),
         ("intake", [ANNOUNCED_AGAIN], {"I2", "I3"}),
         ("intake", ["UPDATE outbox SET body = '{}' WHERE id = 1"], {"I3"}),
-        ("intake", [UNPUBLISHED], {"I3"}),
+        ("intake", [OLD, UNPUBLISHED], {"I3"}),
         ("intake", ["UPDATE inbox SET last_seq = 0 WHERE topic = 'assignment.events'"], {"I5", "I11"}),
         ("intake", ["UPDATE inbox SET last_seq = 99 WHERE topic = 'answer.content'"], {"I5"}),
         ("intake", ["DELETE FROM answers"], {"I5"}),

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from shared.delivery_schema import UPGRADE_V1, UPGRADE_V2
 from shared.floor import Floor
+from tests.support.delivery import TABLES
 from tests.support.infrastructure import PostgresServer
 
 INSERT = """
@@ -33,7 +33,7 @@ class Outbox:
         return int(await self.connection.fetchval(INSERT))
 
     async def mark(self, *ids: int) -> None:
-        await self.connection.execute("UPDATE outbox SET published_at = now() WHERE id = ANY($1)", list(ids))
+        await self.connection.execute("DELETE FROM outbox_unpublished WHERE id = ANY($1)", list(ids))
 
     @asynccontextmanager
     async def writer(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
@@ -48,7 +48,7 @@ class Outbox:
 async def outbox(postgres: PostgresServer) -> AsyncIterator[Outbox]:
     dsn = postgres.create_database()
     connection = await asyncpg.connect(dsn)
-    for statement in (*UPGRADE_V1, *UPGRADE_V2):
+    for statement in TABLES:
         await connection.execute(statement)
     yield Outbox(dsn, connection)
     await connection.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from datetime import timedelta
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -17,6 +18,14 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from deploy.migrate import migrations_folder
 from shared import deadletters, inbox, leader, migrations, outbox, state
 from shared.database import async_url, delivery_metadata
+from shared.delivery_schema import (
+    DOWNGRADE_V5,
+    UPGRADE_V1,
+    UPGRADE_V2,
+    UPGRADE_V3,
+    UPGRADE_V4,
+    UPGRADE_V5,
+)
 from shared.rows import Columns
 from tests.support.infrastructure import PostgresServer
 
@@ -119,3 +128,39 @@ async def test_two_runners_at_once_migrate_once(postgres: PostgresServer) -> Non
 
     assert await asyncio.gather(*(runner.wait() for runner in runners)) == [0, 0]
     assert "outbox" in await tables_of(dsn)
+
+
+OLD_ROW = """
+    INSERT INTO outbox (event_id, topic, key, seq, type, headers, published_at, epoch)
+    VALUES (gen_random_uuid(), 'complaint.events', 'k', 1, 't', '{}', now() - $1::interval, 7)
+"""
+NEW_ROW = """
+    INSERT INTO outbox (event_id, topic, key, seq, type, headers)
+    VALUES (gen_random_uuid(), 'complaint.events', 'k', 1, 't', '{}')
+"""
+
+
+async def test_what_was_published_stays_so_when_that_is_told_apart(postgres: PostgresServer) -> None:
+    connection = await asyncpg.connect(postgres.create_database())
+    for statement in (*UPGRADE_V1, *UPGRADE_V2, *UPGRADE_V3, *UPGRADE_V4):
+        await connection.execute(statement)
+    for days in (40, 3, None, 3):
+        await connection.execute(OLD_ROW, None if days is None else timedelta(days=days))
+
+    for statement in UPGRADE_V5:
+        await connection.execute(statement)
+    await connection.execute(NEW_ROW)  # as the program of the version before writes it
+    unpublished = await connection.fetch("SELECT id FROM outbox_unpublished ORDER BY id")
+    publications = await connection.fetch(
+        "SELECT epoch, first_id, last_id, (now() - published_at)::text FROM outbox_publications ORDER BY id"
+    )
+    assert [tuple(one) for one in unpublished] == [(3,), (5,)]
+    assert [tuple(one)[:3] for one in publications] == [(7, 1, 1), (7, 2, 4)]
+    assert [tuple(one)[3].partition(" days")[0] for one in publications] == ["40", "3"]
+
+    for statement in DOWNGRADE_V5:
+        await connection.execute(statement)
+    await connection.execute(NEW_ROW)
+    marked = await connection.fetch("SELECT published_at IS NOT NULL FROM outbox ORDER BY id")
+    assert [one for (one,) in marked] == [True, True, False, True, False, False]
+    await connection.close()

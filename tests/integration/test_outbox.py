@@ -6,6 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from uuid import uuid4
 
 import asyncpg
@@ -21,6 +22,10 @@ from tests.support.infrastructure import PostgresServer
 from tests.support.wait import eventually
 
 WRITERS, EACH, KEYS = 8, 60, 12
+PUBLISHED = """
+    INSERT INTO outbox_publications (epoch, first_id, last_id, published_at)
+    VALUES (1, $1, $1, now() - $2::interval)
+"""
 
 
 @asynccontextmanager
@@ -36,7 +41,7 @@ async def relaying(service: Toy) -> AsyncIterator[Relay]:
 
 
 async def unpublished(service: Toy) -> int:
-    return int((await service.rows("SELECT count(*) FROM outbox WHERE published_at IS NULL"))[0][0])
+    return int((await service.rows("SELECT count(*) FROM outbox_unpublished"))[0][0])
 
 
 async def test_eight_concurrent_writers_lose_nothing_and_keep_each_keys_order(
@@ -119,7 +124,7 @@ async def test_rows_that_were_put_back_are_published_again(
             first = await service.read_topic("complaint.events", 3)
             await eventually(lambda: _is_drained(service))
             connection = await asyncpg.connect(service.dsn)
-            await connection.execute("UPDATE outbox SET published_at = NULL")
+            await connection.execute("INSERT INTO outbox_unpublished SELECT id FROM outbox")
             await connection.close()
             both = await service.read_topic("complaint.events", 6)
         assert [one.key for one in both] == [one.key for one in first] * 2
@@ -141,7 +146,7 @@ async def test_a_second_relay_takes_over_and_the_first_ones_epoch_is_fenced(
                     await outbox.add(session, Outgoing(registered(uuid4()), 1, NOW, "test"))
                 await eventually(lambda: _is_drained(service), timeout=30)
         epochs = await service.rows("SELECT epoch FROM leaders WHERE name = 'relay'")
-        marks = await service.rows("SELECT epoch FROM outbox")
+        marks = await service.rows("SELECT epoch FROM outbox_publications")
         assert epochs[0][0] >= 2
         assert marks[0][0] >= 2
 
@@ -191,8 +196,13 @@ async def test_published_rows_are_pruned_only_after_thirty_days(kafka: str, post
             for _ in range(3):
                 await outbox.add(session, Outgoing(registered(uuid4()), 1, NOW, "test"))
         connection = await asyncpg.connect(service.dsn)
-        await connection.execute("UPDATE outbox SET published_at = now() - interval '31 days' WHERE id = 1")
-        await connection.execute("UPDATE outbox SET published_at = now() - interval '29 days' WHERE id = 2")
-        await connection.close()
+        for row, days in ((1, 31), (2, 29)):
+            await connection.execute("DELETE FROM outbox_unpublished WHERE id = $1", row)
+            await connection.execute(PUBLISHED, row, timedelta(days=days))
         assert await run_unit(service.sessions, outbox.prune) == 1
         assert await service.count("outbox") == 2
+        assert await service.count("outbox_publications") == 1
+        await connection.execute("UPDATE outbox_publications SET published_at = now() - interval '31 days'")
+        await connection.close()
+        assert await run_unit(service.sessions, outbox.prune) == 1
+        assert [id_ for (id_,) in await service.rows("SELECT id FROM outbox")] == [3]  # still unpublished

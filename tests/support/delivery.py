@@ -24,14 +24,16 @@ from shared.contracts.envelope import Event, Origin, Received, headers_of
 from shared.contracts.intake import Channel, ComplaintContent, ComplaintRegistered
 from shared.contracts.topics import TOPICS
 from shared.database import Sessions, create_engine, create_sessions
-from shared.delivery_schema import UPGRADE_V1, UPGRADE_V2, UPGRADE_V3, UPGRADE_V4
+from shared.delivery_schema import UPGRADE_V1, UPGRADE_V2, UPGRADE_V3, UPGRADE_V4, UPGRADE_V5
 from shared.ids import uuid7
 from shared.inlet import Inlet
 from shared.metrics import Metrics
 
-__all__ = ["NOW", "Toy", "accepted", "content", "headers", "registered", "toy"]
+__all__ = ["NOW", "TABLES", "Toy", "accepted", "content", "headers", "registered", "toy"]
 
 NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
+TABLES = (*UPGRADE_V1, *UPGRADE_V2, *UPGRADE_V3, *UPGRADE_V4, *UPGRADE_V5)
+"""The statements that make the tables of the delivery layer."""
 
 _EFFECTS = """
     CREATE TABLE effects (
@@ -157,7 +159,7 @@ async def toy(
         ],
     )
     connection = await asyncpg.connect(dsn)
-    for statement in (*UPGRADE_V1, *UPGRADE_V2, *UPGRADE_V3, *UPGRADE_V4, _EFFECTS):
+    for statement in (*TABLES, _EFFECTS):
         await connection.execute(statement)
     await connection.close()
 
