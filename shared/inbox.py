@@ -70,8 +70,10 @@ _LOCK = """
         ON CONFLICT (topic, key) DO UPDATE SET last_seq = inbox.last_seq
         RETURNING topic, key, last_seq, xmax = 0 AS new
     )
-    SELECT topic, key, last_seq, new, EXISTS (SELECT FROM pending_events AS p WHERE p.key = locked.key)
-    FROM locked
+    SELECT * FROM (
+        SELECT *, EXISTS (SELECT FROM pending_events AS p WHERE p.key = locked.key) AS awaited FROM locked
+    ) AS found
+    WHERE awaited OR NOT new
 """
 _ADVANCE = """
     UPDATE inbox SET last_seq = given.seq
@@ -164,6 +166,8 @@ class Locked:
             return
         given = [topic for topic, _ in places], [key for _, key in places], [expected[one] for one in places]
         rows = await fetch(session, _LOCK, *given, list(follow), list(topics))
+        for place in places:  # new, and nothing waits for it, unless a row says more
+            self.last[place], self._stored[place] = 0, expected[place]
         for topic, key, last, new, awaited in rows:
             self.last[topic, key] = 0 if new else last
             self._stored[topic, key] = last
