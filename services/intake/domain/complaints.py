@@ -1,8 +1,8 @@
 """A complaint at the moment it is registered."""
 
 import secrets
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from services.intake.domain.reports import Report
@@ -12,8 +12,7 @@ __all__ = ["Complaint", "new_token"]
 _TOKEN_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(NamedTuple):
     """A report with its identity. `channel` and `origin` are codes of the event contract.
 
     `source` and `external_id` name an imported complaint in the system it came from. `token` opens its

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Container
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import phonenumbers
@@ -48,8 +47,7 @@ class ReportError(ValueError):
         self.errors = errors
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """A report as somebody gave it."""
 
     text: str = ""
@@ -61,8 +59,7 @@ class Given:
     urgency: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """A report that is clean and within its limits. `phone` is E.164, empty where none was given."""
 
     text: str

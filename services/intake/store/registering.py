@@ -4,8 +4,7 @@ Rows travel as in `shared.rows`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.intake.domain.complaints import Complaint
@@ -25,8 +24,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """An idempotency key and what is to be answered to it from now on. `body_hash` is hexadecimal."""
 
     key: str
@@ -38,8 +36,7 @@ Claims = Mapping[UUID, Claim]
 """What the complaints of a batch claim, by complaint, each key once; one without a key claims none."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredReply:
+class StoredReply(NamedTuple):
     """What was answered to a key before."""
 
     body_hash: str

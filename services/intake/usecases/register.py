@@ -58,7 +58,8 @@ class Draft:
 
     def __post_init__(self) -> None:
         if self.key is not None:
-            self.fingerprint = hashlib.sha256(msgspec.json.encode((self.channel, self.report))).hexdigest()
+            said = msgspec.json.encode((self.channel, self.report._asdict()))
+            self.fingerprint = hashlib.sha256(said).hexdigest()
 
     def complaint(self) -> Complaint:
         """The complaint this draft becomes."""
