@@ -1,5 +1,7 @@
 """The installation under measurement: databases and topics of its own, services as processes."""
 
+import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -50,6 +52,15 @@ class Installation:
         factory = f"services.{name}.app:from_env"
         async with running_server(name, factory, environment, self.servers.folder, wait=wait) as server:
             yield server
+
+    async def settle(self) -> None:
+        """Sweep up and write to disk what came before, so that it is not measured with what comes next."""
+        for dsn in self.system.dsn.values():
+            connection = await asyncpg.connect(dsn)
+            await connection.execute("VACUUM (ANALYZE)")
+            await connection.execute("CHECKPOINT")
+            await connection.close()
+        await asyncio.to_thread(os.sync)
 
 
 async def installation(servers: Servers) -> Installation:
