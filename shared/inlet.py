@@ -135,16 +135,16 @@ class Inlet:
             await asyncio.sleep(_ACKNOWLEDGE_SECONDS)
             await self.acknowledge()
 
-    def find_stuck(self, lag: int | None, patience: float) -> str | None:
-        """Name what has not moved for `patience` seconds although it could.
-
-        `lag` is None while Kafka is away.
-        """
-        now = time.monotonic()
+    def excuse(self, lag: int | None) -> None:
+        """Have the time until now not count where nothing was to do, or Kafka is away (`lag` None)."""
         if lag == 0 and not self.busy:
-            self.progressed_at = now
+            self.progressed_at = time.monotonic()
         if lag is None and self.noted_at is not None:
-            self.noted_at = now
+            self.noted_at = time.monotonic()
+
+    def find_stuck(self, lag: int | None, patience: float) -> str | None:
+        """Name what has not moved for `patience` seconds although it could."""
+        now = time.monotonic()
         if (lag or self.busy) and self.holding is None and now - self.progressed_at > patience:
             return "consumer_stuck"
         if self.noted_at is not None and now - self.noted_at > patience:

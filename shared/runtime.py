@@ -238,6 +238,7 @@ class Runtime:
             await asyncio.sleep(_WATCH_SECONDS)
             for inlet, broker in zip(self._inlets, self._brokers, strict=False):
                 lag = await self._lag(broker)
+                inlet.excuse(lag)
                 stuck = inlet.find_stuck(lag, _STUCK_SECONDS)
                 if stuck:
                     _log.critical(stuck, service=self.service, lag=lag)

@@ -10,7 +10,7 @@ import msgspec
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
-from shared.contracts.envelope import Event, Origin, Received
+from shared.contracts.envelope import Event, Origin, Received, read_instant
 from shared.contracts.registry import EVENT_TYPES
 from shared.ids import read_uuid
 
@@ -130,7 +130,7 @@ def read_envelope(raw: RawRecord, *, pending: bool = False, discarded: bool = Fa
             topic=raw.topic,
             key=key,
             seq=seq,
-            occurred_at=_instant(raw.headers["ce_time"]),
+            occurred_at=read_instant(raw.headers["ce_time"]),
             origin=Origin(raw.headers.get("ce_origin", _LIVE)),
             raw=raw,
             pending=pending,
@@ -189,10 +189,3 @@ def _number(text: str | None) -> int | None:
     if text is None or not text.isascii() or not text.isdigit() or len(text) > 18:  # noqa: PLR2004 - bigint
         return None
     return int(text) or None
-
-
-def _instant(text: str) -> datetime:
-    instant = datetime.fromisoformat(text)
-    if instant.tzinfo is None:
-        raise ValueError("ce_time has no zone")
-    return instant

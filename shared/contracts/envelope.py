@@ -16,7 +16,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from shared.ids import read_uuid
 
-__all__ = ["Event", "Id", "Instant", "Origin", "Payload", "Received", "headers_of"]
+__all__ = ["Event", "Id", "Instant", "Origin", "Payload", "Received", "headers_of", "read_instant"]
 
 
 class Origin(StrEnum):
@@ -30,7 +30,8 @@ def _utc(value: datetime) -> datetime:
     return value if value.tzinfo is UTC else value.astimezone(UTC)
 
 
-def _read_instant(text: str) -> datetime:
+def read_instant(text: str) -> datetime:
+    """Return, in UTC, the instant that `text` spells in ISO 8601. ValueError where it spells none."""
     value = datetime.fromisoformat(text)
     if value.tzinfo is None:
         raise ValueError("an instant has a zone")
@@ -48,7 +49,7 @@ class _ReadInstant:
     def __get_pydantic_core_schema__(cls, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
         aware = core_schema.datetime_schema(tz_constraint="aware")
         given = core_schema.no_info_after_validator_function(_utc, aware)
-        read = core_schema.json_or_python_schema(json_schema=_of_text(_read_instant), python_schema=given)
+        read = core_schema.json_or_python_schema(json_schema=_of_text(read_instant), python_schema=given)
         return core_schema.chain_schema([read, core_schema.datetime_schema()])  # the last is what writes it
 
     @classmethod

@@ -7,8 +7,9 @@ import pytest
 
 from deploy.auditor.conservation import Reply
 from deploy.auditor.facts import DeadLetter
-from deploy.auditor.rows import Complaint, Entry, OverdueWorkday, ScoredCase
+from deploy.auditor.rows import OverdueWorkday, ScoredCase
 from deploy.auditor.run import judge
+from tests.support.audit_damages import DAMAGES, is_registration, reverse
 from tests.support.audit_world import NOW, OLD, World, found, identity, sound_world
 
 OPEN, ANSWERED, LATE = identity("open"), identity("answered"), identity("late")
@@ -32,252 +33,7 @@ def test_an_empty_installation_passes_unless_strict() -> None:
     assert "I1" in judge(empty, strict=True).empty
 
 
-def _lose_complaint(world: World) -> None:
-    del world.complaints[0]
-
-
-def _number_twice(world: World) -> None:
-    world.complaints[0] = world.complaints[0]._replace(number=world.complaints[1].number)
-
-
-def _import_twice(world: World) -> None:
-    key = world.register("again", origin="history")
-    world.complaints[-1] = Complaint(key, "HY-2611-000009", "import", "history", "old", "late")
-
-
-def _key_of_another(world: World) -> None:
-    world.keys[0] = world.keys[0]._replace(reply_number="HY-2611-999999")
-
-
-def _no_registered_row(world: World) -> None:
-    world.outbox = {key: row for key, row in world.outbox.items() if not _is_registration(row.type, row.key)}
-
-
-def _is_registration(kind: str, key: str) -> bool:
-    return kind == "complaint.registered.v1" and key == OPEN
-
-
-def _registered_twice(world: World) -> None:
-    world.publish("complaint.events", OPEN, "complaint.registered.v1")
-
-
-def _other_bytes(world: World) -> None:
-    place = next(n for n, one in enumerate(world.records) if _is_registration(one.type, one.key or ""))
-    world.records[place] = world.records[place]._replace(digest=b"other")
-
-
-def _never_in_the_log(world: World) -> None:
-    world.records = [one for one in world.records if not _is_registration(one.type, one.key or "")]
-
-
-def _never_published(world: World) -> None:
-    event = next(key for key, row in world.outbox.items() if row.type == "answer.content.v1")
-    world.outbox[event] = world.outbox[event]._replace(published=False, settled=False)
-
-
-def _phantom(world: World) -> None:
-    world.append("assignment.events", OPEN, identity("phantom"), "assignment.accepted.v1", 2)
-    for service in ("intake", "assessment", "notify"):
-        world.inbox[service, "assignment.events", OPEN] = 2
-
-
-def _no_event_id(world: World) -> None:
-    world.append("assignment.events", OPEN, None, "nonsense", None)
-
-
-def _out_of_order(world: World) -> None:
-    first, second = (
-        place
-        for place, one in enumerate(world.records)
-        if one.topic == "assignment.events" and one.key == ANSWERED
-    )
-    records = world.records
-    records[first], records[second] = (
-        records[second]._replace(offset=records[first].offset),
-        records[first]._replace(offset=records[second].offset),
-    )
-
-
-def _in_two_partitions(world: World) -> None:
-    place = next(n for n, one in enumerate(world.records) if one.type == "assignment.answered.v1")
-    world.records[place] = world.records[place]._replace(partition=7)
-    for group in ("intake", "assessment", "notify"):
-        world.committed[group, "assignment.events", 7] = 99
-    world.ends["assignment.events", 7] = 99
-
-
-def _inbox_behind(world: World) -> None:
-    world.inbox["notify", "assignment.events", OPEN] = 0
-
-
-def _inbox_ahead(world: World) -> None:
-    world.inbox["intake", "assignment.events", OPEN] = 40
-
-
-def _case_lost(world: World) -> None:
-    world.cases = [one for one in world.cases if one.complaint_id != OPEN]
-    world.deadlines = [one for one in world.deadlines if one.complaint_id != OPEN]
-
-
-def _scored_case_lost(world: World) -> None:
-    world.scored = [one for one in world.scored if one.complaint_id != OPEN]
-
-
-def _scored_case_invented(world: World) -> None:
-    world.scored.append(ScoredCase(identity("nobody"), None, taken=False))
-
-
-def _fallback_invented(world: World) -> None:
-    world.scored[0] = world.scored[0]._replace(fallback_unit="office")
-
-
-def _answer_not_shown(world: World) -> None:
-    world.shown = [one for one in world.shown if one.complaint_id != ANSWERED]
-
-
-def _answer_not_told(world: World) -> None:
-    world.answers.append(world.answers[0]._replace(answer_id=identity("untold"), version=0))
-
-
-def _miss_lost(world: World) -> None:
-    world.misses.clear()
-    world.entries.clear()
-
-
-def _miss_told_twice(world: World) -> None:
-    fields = {"unit": "repair", "deadline_id": identity(f"{LATE}/answer"), "kind": "answer"}
-    world.publish("assignment.events", LATE, "assignment.deadline_missed.v1", **fields)
-
-
-def _late_but_silent(world: World) -> None:
-    world.deadline(ANSWERED, fired=False, met=True, late=True, overdue=OLD)
-
-
-def _entry_untold(world: World) -> None:
-    world.entries.append(world.entries[0]._replace(entry_id=identity("untold"), clause="C-RECORDS"))
-
-
-def _charged_twice(world: World) -> None:
-    first = world.entries[0]
-    world.book(LATE, first.clause, first.occurrence, first.amount_fen, first.evidence)
-
-
-def _amount_changed(world: World) -> None:
-    world.entries[0] = world.entries[0]._replace(amount_fen=-9_999)
-
-
-def _unit_changed(world: World) -> None:
-    world.entries[0] = world.entries[0]._replace(unit="office")
-
-
-def _entry_removed(world: World) -> None:
-    del world.entries[1]
-
-
-def _reversal_of_nothing(world: World) -> None:
-    first = world.entries[0]
-    world.book(
-        LATE, first.clause, first.occurrence, -first.amount_fen, first.evidence, reverses=identity("none")
-    )
-
-
-def _reversed_twice(world: World) -> None:
-    first = world.entries[0]
-    for _ in range(2):
-        _reverse(world, first)
-
-
-def _reverse(world: World, entry: Entry) -> None:
-    world.book(
-        LATE,
-        entry.clause,
-        entry.occurrence,
-        -entry.amount_fen,
-        entry.evidence,
-        at=NOW - timedelta(days=90),
-        reverses=entry.entry_id,
-    )
-
-
-def _evidence_unknown(world: World) -> None:
-    world.entries[0] = world.entries[0]._replace(evidence=(identity("nowhere"),))
-
-
-def _evidence_lost(world: World) -> None:
-    world.evidence.clear()
-
-
-def _unknown_unit(world: World) -> None:
-    world.cases[0] = world.cases[0]._replace(unit="nobody")
-
-
-def _answer_without_text(world: World) -> None:
-    world.answers[0] = world.answers[0]._replace(blank=True)
-
-
-def _nobody_timed(world: World) -> None:
-    world.deadlines = [one for one in world.deadlines if one.complaint_id != OPEN]
-
-
-def _deadline_unnoticed(world: World) -> None:
-    world.deadline(OPEN, fired=False, met=False, overdue=3600)
-
-
-def _committed_past_the_end(world: World) -> None:
-    world.committed["intake", "assignment.events", 0] = 10_000
-
-
-def _skipped_record(world: World) -> None:
-    record = world.append("complaint.events", OPEN, identity("skipped"), "complaint.registered.v1", 2)
-    first = next(row for row in world.outbox.values() if _is_registration(row.type, row.key))
-    world.outbox[identity("skipped")] = first._replace(event_id=identity("skipped"), seq=2, digest=b"")
-    assert record.seq == 2
-
-
-@pytest.mark.parametrize(
-    ("damage", "invariants"),
-    [
-        (_number_twice, {"I1"}),
-        (_import_twice, {"I1"}),
-        (_key_of_another, {"I1"}),
-        (_lose_complaint, {"I1", "I2"}),
-        (_no_registered_row, {"I2", "I3", "I5"}),
-        (_registered_twice, {"I2", "I5"}),
-        (_other_bytes, {"I2", "I3"}),
-        (_never_in_the_log, {"I2", "I3"}),
-        (_never_published, {"I3"}),
-        (_phantom, {"I3"}),
-        (_no_event_id, {"I3", "I11"}),
-        (_out_of_order, {"I3"}),
-        (_in_two_partitions, {"I3"}),
-        (_inbox_behind, {"I5", "I11"}),
-        (_inbox_ahead, {"I5"}),
-        (_case_lost, {"I5", "I8"}),
-        (_scored_case_lost, {"I5"}),
-        (_scored_case_invented, {"I5"}),
-        (_fallback_invented, {"I5"}),
-        (_answer_not_shown, {"I5"}),
-        (_answer_not_told, {"I5"}),
-        (_miss_lost, {"I5"}),
-        (_miss_told_twice, {"I5"}),
-        (_late_but_silent, {"I5"}),
-        (_entry_untold, {"I5", "I6"}),
-        (_charged_twice, {"I6"}),
-        (_amount_changed, {"I6"}),
-        (_unit_changed, {"I6"}),
-        (_entry_removed, {"I5", "I6"}),
-        (_reversal_of_nothing, {"I6"}),
-        (_reversed_twice, {"I6"}),
-        (_evidence_unknown, {"I6"}),
-        (_evidence_lost, {"I6"}),
-        (_unknown_unit, {"I8"}),
-        (_answer_without_text, {"I8"}),
-        (_nobody_timed, {"I8"}),
-        (_deadline_unnoticed, {"I8"}),
-        (_committed_past_the_end, {"I11"}),
-        (_skipped_record, {"I2", "I5", "I11"}),
-    ],
-)
+@pytest.mark.parametrize(("damage", "invariants"), DAMAGES)
 def test_each_damage_is_found(damage: Callable[[World], None], invariants: set[str]) -> None:
     world = sound_world()
 
@@ -302,7 +58,7 @@ def test_a_redelivered_record_is_no_violation() -> None:
 def test_a_reversed_and_corrected_entry_is_no_violation() -> None:
     world = sound_world()
     first = world.entries[0]
-    _reverse(world, first)
+    reverse(world, first)
     at = NOW - timedelta(days=90)
     world.book(LATE, first.clause, first.occurrence, first.amount_fen, first.evidence, at=at)
 
@@ -359,7 +115,7 @@ def test_what_is_on_its_way_is_counted_apart() -> None:
 
 def test_lag_is_in_flight_not_lost() -> None:
     world = sound_world()
-    record = next(one for one in world.records if _is_registration(one.type, one.key or ""))
+    record = next(one for one in world.records if is_registration(one.type, one.key or ""))
     world.committed["notify", record.topic, record.partition] = record.offset
     for one in world.records:
         if one.topic == record.topic and one.partition == record.partition and one.offset >= record.offset:
@@ -440,7 +196,7 @@ def test_an_open_breach_is_being_timed() -> None:
 
 def test_a_pruned_row_is_no_phantom() -> None:
     world = sound_world()
-    old = next(one for one in world.records if _is_registration(one.type, one.key or ""))
+    old = next(one for one in world.records if is_registration(one.type, one.key or ""))
     world.records[world.records.index(old)] = old._replace(age=40 * 86_400.0)
     del world.outbox[old.event_id or ""]
 
