@@ -69,11 +69,10 @@ _LOCK = """
         ORDER BY topic, key
         ON CONFLICT (topic, key) DO UPDATE SET last_seq = inbox.last_seq
         RETURNING topic, key, last_seq, xmax = 0 AS new
-    )
-    SELECT * FROM (
+    ), found AS MATERIALIZED (
         SELECT *, EXISTS (SELECT FROM pending_events AS p WHERE p.key = locked.key) AS awaited FROM locked
-    ) AS found
-    WHERE awaited OR NOT new
+    )
+    SELECT * FROM found WHERE awaited OR NOT new
 """
 _ADVANCE = """
     UPDATE inbox SET last_seq = given.seq

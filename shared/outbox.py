@@ -63,7 +63,7 @@ outbox = sa.Table(
 unpublished = sa.Table(
     "outbox_unpublished", delivery_metadata, sa.Column("id", sa.BigInteger, primary_key=True)
 )
-"""The ids of the rows that are still to be published. To publish some again, put their ids back."""
+"""The ids of the rows that are still to be published. To publish some again, put back their ids."""
 
 publications = sa.Table(
     "outbox_publications",
@@ -148,9 +148,12 @@ async def add_raw(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None
 async def prune(session: AsyncSession, *, limit: int = 10_000) -> int:
     """Delete the oldest rows, at most `limit`, that were published before KEEP_PUBLISHED; returns how many.
 
-    From the least id on that is unpublished, or was published since then, every row is kept.
+    From the least id on that is unpublished, or was published since then, every row is kept. An id that
+    somebody puts back while its row is being pruned is taken off again by the next call.
     """
     since = sa.func.now() - KEEP_PUBLISHED
+    first_id = sa.select(sa.func.min(outbox.c.id)).scalar_subquery()
+    await session.execute(sa.delete(unpublished).where(unpublished.c.id < first_id))
     kept = sa.func.least(
         sa.select(sa.func.min(publications.c.first_id))
         .where(publications.c.published_at >= since)

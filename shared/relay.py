@@ -28,7 +28,7 @@ from shared.logs import get_logger
 from shared.outbox import CHANNEL
 from shared.partition import partition_of
 
-__all__ = ["Relay"]
+__all__ = ["LEADER", "Relay", "mark"]
 
 _log = get_logger(__name__)
 
@@ -137,7 +137,7 @@ class Relay:
             return 0
         acknowledged, failures = await self._send(producer, rows)
         crash_point("relay.after_produce")
-        await self._mark(term, acknowledged)
+        await mark(term, acknowledged)
         crash_point("relay.after_mark")
         if failures:
             raise failures[0]
@@ -177,13 +177,11 @@ class Relay:
             found.setdefault((topic, partition), []).append(row)
         return found
 
-    @staticmethod
-    async def _mark(term: Leadership, ids: list[int]) -> None:
-        if not ids:
-            return
-        status = await term.connection.execute(_MARK, ids, term.epoch)
-        if status == "INSERT 0 0":
-            raise LeadershipLostError(LEADER)
+
+async def mark(term: Leadership, ids: list[int]) -> None:
+    """Note that rows are published. LeadershipLostError, and nothing is noted, if the term is over."""
+    if ids and await term.connection.execute(_MARK, ids, term.epoch) == "INSERT 0 0":
+        raise LeadershipLostError(LEADER)
 
 
 async def _submit(

@@ -282,11 +282,9 @@ def _end_process() -> None:
 
 async def _backlog(session: AsyncSession) -> tuple[tuple[int, float], tuple[int, float]]:
     """Count and age in seconds of the oldest: unpublished outbox rows, waiting events."""
-    rows, ids = outbox.outbox.c, outbox.unpublished.c
-    first_id = sa.select(sa.func.min(ids.id)).scalar_subquery()
-    since = sa.select(rows.created_at).where(rows.id == first_id).scalar_subquery()
-    age = sa.func.coalesce(sa.extract("epoch", sa.func.now() - since), 0)
-    unpublished = await session.execute(sa.select(sa.func.count(ids.id), age))
+    age = sa.func.coalesce(sa.extract("epoch", sa.func.now() - sa.func.min(outbox.outbox.c.created_at)), 0)
+    both = sa.join(outbox.outbox, outbox.unpublished, outbox.outbox.c.id == outbox.unpublished.c.id)
+    unpublished = await session.execute(sa.select(sa.func.count(), age).select_from(both))
     age = sa.func.coalesce(sa.extract("epoch", sa.func.now() - sa.func.min(pending_events.c.received_at)), 0)
     waiting = await session.execute(sa.select(sa.func.count(), age).select_from(pending_events))
     first, second = unpublished.one(), waiting.one()

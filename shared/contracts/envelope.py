@@ -27,7 +27,10 @@ class Origin(StrEnum):
 
 
 def _utc(value: datetime) -> datetime:
-    return value if value.tzinfo is UTC else value.astimezone(UTC)
+    try:
+        return value if value.tzinfo is UTC else value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("an instant is within the years 1 to 9999") from None
 
 
 def read_instant(text: str) -> datetime:

@@ -15,8 +15,9 @@ import sqlalchemy as sa
 
 from shared import outbox
 from shared.database import run_unit, transaction
+from shared.leader import Leadership, LeadershipLostError, lead
 from shared.outbox import Outgoing
-from shared.relay import Relay
+from shared.relay import LEADER, Relay, mark
 from tests.support.delivery import NOW, Toy, content, registered, toy
 from tests.support.infrastructure import PostgresServer
 from tests.support.wait import eventually
@@ -124,7 +125,9 @@ async def test_rows_that_were_put_back_are_published_again(
             first = await service.read_topic("complaint.events", 3)
             await eventually(lambda: _is_drained(service))
             connection = await asyncpg.connect(service.dsn)
-            await connection.execute("INSERT INTO outbox_unpublished SELECT id FROM outbox")
+            await connection.execute(
+                "INSERT INTO outbox_unpublished SELECT id FROM outbox ON CONFLICT DO NOTHING"
+            )
             await connection.close()
             both = await service.read_topic("complaint.events", 6)
         assert [one.key for one in both] == [one.key for one in first] * 2
@@ -149,6 +152,19 @@ async def test_a_second_relay_takes_over_and_the_first_ones_epoch_is_fenced(
         marks = await service.rows("SELECT epoch FROM outbox_publications")
         assert epochs[0][0] >= 2
         assert marks[0][0] >= 2
+
+
+async def test_a_mark_of_an_earlier_term_is_refused(kafka: str, postgres: PostgresServer) -> None:
+    async with toy(kafka, postgres.create_database(), partitions=1) as service:
+        async with transaction(service.sessions) as session:
+            await outbox.add(session, Outgoing(registered(uuid4()), 1, NOW, "test"))
+        async with lead(service.dsn, LEADER) as term:
+            earlier = Leadership(LEADER, term.epoch - 1, term.connection)
+            with pytest.raises(LeadershipLostError):
+                await mark(earlier, [1])
+            assert await unpublished(service) == 1
+            await mark(term, [1])
+            assert await unpublished(service) == 0
 
 
 async def test_a_relay_killed_between_produce_and_mark_duplicates_in_kafka_but_not_in_effect(
@@ -205,4 +221,7 @@ async def test_published_rows_are_pruned_only_after_thirty_days(kafka: str, post
         await connection.execute("UPDATE outbox_publications SET published_at = now() - interval '31 days'")
         await connection.close()
         assert await run_unit(service.sessions, outbox.prune) == 1
-        assert [id_ for (id_,) in await service.rows("SELECT id FROM outbox")] == [3]  # still unpublished
+        assert await service.rows("SELECT id FROM outbox") == [(3,)]  # still unpublished
+        await service.rows("INSERT INTO outbox_unpublished VALUES (1), (2)")  # put back, but too late
+        await run_unit(service.sessions, outbox.prune)
+        assert await service.rows("SELECT id FROM outbox_unpublished") == [(3,)]

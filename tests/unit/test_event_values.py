@@ -91,6 +91,7 @@ def test_an_event_is_written_as_its_model_is_and_reads_the_same(at: datetime, te
         ("2026-09-01T00:00:00.000001Z", "2026-09-01T00:00:00.000001+00:00"),
         ("2026-09-01T08:00:00", None),
         ("2026-13-01T00:00:00Z", None),
+        ("0001-01-01T00:00:00+08:00", None),
         ("soon", None),
     ],
 )

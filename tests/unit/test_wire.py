@@ -44,6 +44,8 @@ def test_a_well_formed_record_is_read_whole() -> None:
         ("ce_id", "nonsense", "header"),
         ("ce_time", "yesterday", "header"),
         ("ce_time", "2026-11-02T01:00:00", "header"),
+        ("ce_time", "0001-01-01T00:00:00+08:00", "header"),
+        ("ce_time", "9999-12-31T23:59:59-08:00", "header"),
         ("ce_origin", "elsewhere", "header"),
         ("ce_type", "complaint.content.v2", "type"),
         ("ce_type", "complaint.registered.v1", "type"),
