@@ -57,20 +57,22 @@ pending_events = sa.Table(
 )
 
 _LOCK = """
-    WITH locked AS (
+    WITH waiting AS MATERIALIZED (
+        SELECT topic, key, seq FROM pending_events WHERE key = ANY($2::text[] || $4::text[])
+    ), locked AS (
         INSERT INTO inbox (topic, key, last_seq)
         SELECT topic, key, max(reached)
         FROM (
             SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
             UNION ALL
-            SELECT topic, key, seq FROM pending_events WHERE key = ANY($4::text[]) AND topic = ANY($5::text[])
+            SELECT topic, key, seq FROM waiting WHERE key = ANY($4::text[]) AND topic = ANY($5::text[])
         ) AS given (topic, key, reached)
         GROUP BY topic, key
         ORDER BY topic, key
         ON CONFLICT (topic, key) DO UPDATE SET last_seq = inbox.last_seq
         RETURNING topic, key, last_seq, xmax = 0 AS new
     ), found AS MATERIALIZED (
-        SELECT *, EXISTS (SELECT FROM pending_events AS p WHERE p.key = locked.key) AS awaited FROM locked
+        SELECT *, key IN (SELECT key FROM waiting) AS awaited FROM locked
     )
     SELECT * FROM found WHERE awaited OR NOT new
 """

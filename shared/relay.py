@@ -106,6 +106,8 @@ class Relay:
                 await producer.start()
             # A crash of the database may lose the last marks: their rows are sent again, as after any crash.
             await term.connection.execute("SET synchronous_commit = off")
+            # What is nearly always empty seems cheap to read as a whole; in a burst it is not.
+            await term.connection.execute("SET enable_seqscan = off")
             await term.connection.add_listener(CHANNEL, self._on_notify)
             self.leading = True
             _log.info("relay_leading", epoch=term.epoch)

@@ -34,11 +34,11 @@ async def _measure(found: Servers, sizes: Sizes, names: Sequence[str], console: 
     for name in names:
         started = time.monotonic()
         with console.status(name):
-            await place.settle()
             new = await MEASURES[name](place, sizes)
         ratios = "  ".join(f"{one.name} {one.ours:,.1f} / {one.limit:,.1f} = {one.ratio:.3f}" for one in new)
         console.log(f"{ratios}  ({time.monotonic() - started:.0f} s)")
         figures += new
+        await place.settle()
     return figures
 
 
