@@ -105,6 +105,16 @@ async def test_a_killed_process_comes_back(launched: Launched, name: str) -> Non
 
     await eventually(lambda: launched.descriptor.pids.get(name, before) != before, timeout=30)
     await eventually(lambda: answers(f"{launched.url}/"), timeout=30)
+    await eventually(lambda: takes_connections(launched), timeout=30)  # pages may come from memory
+
+
+async def takes_connections(launched: Launched) -> bool:
+    try:
+        connection = await asyncpg.connect(launched.descriptor.databases["intake"])
+    except (OSError, asyncpg.PostgresError):
+        return False
+    await connection.close()
+    return True
 
 
 def test_the_same_data_folder_twice_is_one_clear_line(launched: Launched) -> None:
