@@ -32,13 +32,14 @@ async def _measure(found: Servers, sizes: Sizes, names: Sequence[str], console: 
     figures: list[Figure] = []
     place = await installation(found)
     for name in names:
+        if figures:
+            await place.settle()
         started = time.monotonic()
         with console.status(name):
             new = await MEASURES[name](place, sizes)
         ratios = "  ".join(f"{one.name} {one.ours:,.1f} / {one.limit:,.1f} = {one.ratio:.3f}" for one in new)
         console.log(f"{ratios}  ({time.monotonic() - started:.0f} s)")
         figures += new
-        await place.settle()
     return figures
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from base64 import urlsafe_b64decode
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -31,18 +30,6 @@ from tests.support.dispatch_people import Dispatch, dispatch_app
 from tests.support.infrastructure import PostgresServer
 from tests.support.signing_in import WANG, add_wang, is_let_in, is_refused, sign_in
 from tests.support.wait import eventually
-
-
-@pytest.fixture
-async def dispatch(postgres: PostgresServer) -> AsyncIterator[Dispatch]:
-    async with dispatch_app(postgres) as replica:
-        yield replica
-
-
-@pytest.fixture
-async def admin(dispatch: Dispatch) -> AsyncIterator[httpx.AsyncClient]:
-    async with dispatch.client(await dispatch.token(Role.ADMINISTRATOR)) as client:
-        yield client
 
 
 async def test_what_leaves_dispatch_has_neither_password_nor_private_key(

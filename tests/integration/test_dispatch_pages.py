@@ -1,7 +1,6 @@
 """The pages of dispatch as a browser without scripts meets them, and the live stream of the task list."""
 
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,18 +12,11 @@ from services.dispatch.pages import tasks as tasks_page
 from shared.contracts.dispatch import Role
 from shared.contracts.envelope import Origin
 from tests.support.dispatch import complaint, minutes_ago, person
-from tests.support.dispatch_people import Dispatch, Stream, dispatch_app, served
-from tests.support.infrastructure import PostgresServer
+from tests.support.dispatch_people import Dispatch, Stream, served
 from tests.support.wait import eventually
 
 HTML = {"Accept": "text/html"}
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture
-async def dispatch(postgres: PostgresServer) -> AsyncIterator[Dispatch]:
-    async with dispatch_app(postgres) as replica:
-        yield replica
 
 
 async def browser(dispatch: Dispatch, role: Role, unit: str | None = None) -> httpx.AsyncClient:

@@ -1,7 +1,6 @@
 """The task feed of a unit: pages, live streams, resuming, many writers, many replicas."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -14,12 +13,6 @@ from tests.support.infrastructure import PostgresServer
 from tests.support.wait import eventually
 
 STREAM = "/dispatch/api/feed/stream"
-
-
-@pytest.fixture
-async def dispatch(postgres: PostgresServer) -> AsyncIterator[Dispatch]:
-    async with dispatch_app(postgres) as replica:
-        yield replica
 
 
 async def test_a_feed_is_read_page_by_page(dispatch: Dispatch) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -15,18 +14,6 @@ from tests.support.dispatch_people import Dispatch, HandClock, dispatch_app
 from tests.support.infrastructure import PostgresServer
 from tests.support.signing_in import PASSWORD, add_wang, is_let_in, is_refused, reads, sign_in
 from tests.support.wait import eventually
-
-
-@pytest.fixture
-async def dispatch(postgres: PostgresServer) -> AsyncIterator[Dispatch]:
-    async with dispatch_app(postgres) as replica:
-        yield replica
-
-
-@pytest.fixture
-async def admin(dispatch: Dispatch) -> AsyncIterator[httpx.AsyncClient]:
-    async with dispatch.client(await dispatch.token(Role.ADMINISTRATOR)) as client:
-        yield client
 
 
 async def test_a_person_signs_in_and_the_cookie_opens_the_feed(

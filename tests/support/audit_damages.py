@@ -4,11 +4,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from deploy.auditor.rows import Complaint, Entry, ScoredCase
-from tests.support.audit_world import NOW, OLD, World, identity
+from tests.support.audit_world import ANSWERED, LATE, NOW, OLD, OPEN, World, identity
 
 __all__ = ["DAMAGES", "is_registration", "reverse"]
-
-OPEN, ANSWERED, LATE = identity("open"), identity("answered"), identity("late")
 
 
 def lose_complaint(world: World) -> None:

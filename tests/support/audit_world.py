@@ -28,7 +28,7 @@ from deploy.auditor.run import judge
 from deploy.auditor.verdict import Finding
 from tests.support.shipped import raw_rule_book
 
-__all__ = ["RULE_BOOK", "World", "found", "identity", "sound_world"]
+__all__ = ["ANSWERED", "LATE", "NOW", "OLD", "OPEN", "RULE_BOOK", "World", "found", "identity", "sound_world"]
 
 RULE_BOOK = raw_rule_book()
 NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
@@ -39,6 +39,10 @@ PARTITIONS = 3
 def identity(name: str) -> str:
     """An id that is the same in every run."""
     return str(uuid5(UUID(int=7), name))
+
+
+OPEN, ANSWERED, LATE = identity("open"), identity("answered"), identity("late")
+"""The complaints of a sound world."""
 
 
 @dataclass

@@ -10,9 +10,7 @@ from deploy.auditor.facts import DeadLetter
 from deploy.auditor.rows import OverdueWorkday, ScoredCase
 from deploy.auditor.run import judge
 from tests.support.audit_damages import DAMAGES, is_registration, reverse
-from tests.support.audit_world import NOW, OLD, World, found, identity, sound_world
-
-OPEN, ANSWERED, LATE = identity("open"), identity("answered"), identity("late")
+from tests.support.audit_world import ANSWERED, LATE, NOW, OLD, OPEN, World, found, identity, sound_world
 
 
 def test_a_sound_installation_passes() -> None:
