@@ -7,19 +7,23 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query, Request
 
 from services.assessment.domain.ledger import Entry
+from services.assessment.domain.pools import Pool
 from services.assessment.schemas import (
     CaseEntry,
     CaseLedgerModel,
     EvidenceModel,
+    FrozenMonthModel,
     ImportProgressModel,
+    PoolModel,
+    PoolNew,
     StatementEntry,
     StatementModel,
     StatementUnit,
 )
 from services.assessment.store.ledger import Line
 from services.assessment.store.progress import count_history
-from services.assessment.usecases import statements
-from shared.auth import Principal, signed_in
+from services.assessment.usecases import months, statements
+from shared.auth import Principal, require, signed_in
 from shared.contracts.registry import EVENT_TYPES
 from shared.database import SessionDep
 
@@ -28,6 +32,7 @@ __all__ = ["router"]
 router = APIRouter(prefix="/api", tags=["assessment"])
 
 SignedIn = Annotated[Principal, Depends(signed_in)]
+Office = Annotated[Principal, Depends(require(*months.KEEPERS))]
 
 
 @router.get("/statements/{month}")
@@ -38,28 +43,67 @@ async def get_statement(
     who: SignedIn,
     unit: Annotated[str | None, Query(max_length=50)] = None,
 ) -> StatementModel:
-    """A month's statement: per unit the total and each entry in force, with evidence and arithmetic."""
+    """A month's statement: per unit the total and each entry it shows, with evidence and arithmetic."""
     books, now = request.app.state.books, request.app.state.clock.now()
     if unit is not None:
         unit = (await statements.visible_unit(session, unit, who)).code
     found = await statements.statement_for(session, month, who, books=books, now=now, unit=unit)
     titles = await statements.clause_titles(session, books)
     by_unit: dict[str, list[Line]] = defaultdict(list)
-    for line in await statements.lines_for(session, month, unit):
+    for line in (
+        *await statements.lines_for(session, month, unit),
+        *await statements.month_lines_for(session, month, unit),
+    ):
         by_unit[line.unit].append(line)
     return StatementModel(
         month=found.month,
         rule_book_version=found.rule_book_version,
+        frozen_at=found.frozen and found.frozen.frozen_at,
         units=[
             StatementUnit(
                 unit=one.unit.name,
                 unit_code=one.unit.code,
                 total_fen=one.total_fen,
+                pool_fen=one.pool_fen,
+                cap_fen=one.cap_fen,
                 entries=[_entry(line, titles.get(line.clause, "")) for line in by_unit[one.unit.code]],
             )
             for one in found.units
         ],
     )
+
+
+@router.post("/months/{month}/freeze")
+async def post_freeze(month: str, request: Request, session: SessionDep, who: Office) -> FrozenMonthModel:
+    """Make the statement of a month that is over final; what comes later goes to the next open month."""
+    books, clock = request.app.state.books, request.app.state.clock
+    frozen = await months.freeze(session, month, who, books=books, clock=clock)
+    return FrozenMonthModel(month=frozen.month, frozen_at=frozen.frozen_at, frozen_by=frozen.frozen_by)
+
+
+@router.get("/pools")
+async def get_pools(request: Request, session: SessionDep, who: SignedIn) -> list[PoolModel]:
+    """The performance pools as they were entered, the newest first."""
+    return [
+        PoolModel(
+            unit=one.unit.name,
+            unit_code=one.unit.code,
+            from_month=one.pool.from_month,
+            amount_fen=one.pool.amount_fen,
+            cap_fen=one.cap_fen,
+            entered_at=one.entered_at,
+            entered_by=one.entered_by,
+        )
+        for one in await months.list_pool_entries(session, who, request.app.state.books)
+    ]
+
+
+@router.post("/pools", status_code=204)
+async def post_pool(new: PoolNew, request: Request, session: SessionDep, who: Office) -> None:
+    """Enter a unit's pool from a month on; the caps of its months follow at once."""
+    books, clock = request.app.state.books, request.app.state.clock
+    pool = Pool(new.unit, new.from_month, new.amount_fen)
+    await months.enter_pool(session, pool, who, books=books, clock=clock)
 
 
 @router.get("/imports/progress")
@@ -111,6 +155,7 @@ def _booked(entry: Entry) -> CaseEntry:
         explanation=posting.explanation,
         rule_book_version=posting.rule_book_version,
         reverses=posting.reverses,
+        frozen_month=posting.frozen_month,
     )
 
 
@@ -127,4 +172,6 @@ def _entry(line: Line, title: str) -> StatementEntry:
         explanation=line.explanation,
         entry_id=line.entry_id,
         rule_book_version=line.rule_book_version,
+        reverses=line.reverses,
+        frozen_month=line.frozen_month,
     )

@@ -39,8 +39,8 @@ def create_app(settings: AssessmentSettings, clock: Clock = SystemClock()) -> Ed
         pages=Pages(HERE, now=clock.now, prefix=PREFIX),
     )
     app.state.books = books
-    app.include_router(api.router, prefix=PREFIX)
-    app.include_router(pages.router, prefix=PREFIX)
+    for router in (api.router, *pages.ROUTERS):
+        app.include_router(router, prefix=PREFIX)
     return edge
 
 

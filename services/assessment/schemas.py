@@ -4,13 +4,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "CaseEntry",
     "CaseLedgerModel",
     "EvidenceModel",
+    "FrozenMonthModel",
     "ImportProgressModel",
+    "PoolModel",
+    "PoolNew",
     "StatementEntry",
     "StatementModel",
     "StatementUnit",
@@ -18,13 +21,15 @@ __all__ = [
 
 
 class StatementEntry(BaseModel):
-    """One ledger entry in force. Signed fen: a deduction is negative. `case` is the complaint's number.
+    """One ledger entry of a month. Signed fen: a deduction is negative. `case` is the complaint's number.
 
-    `occurred_at` is when the evidence happened; entries are listed by it.
+    `occurred_at` is when the evidence happened; entries are listed by it. `case` and `complaint_id` are null
+    where the entry concerns the unit's month as a whole; these come last. `frozen_month` is the month it
+    belongs to, where that was frozen; `reverses` names an entry of a frozen month that this one takes back.
     """
 
-    case: str
-    complaint_id: UUID
+    case: str | None
+    complaint_id: UUID | None
     clause: str
     clause_title: str
     occurrence: str
@@ -34,27 +39,38 @@ class StatementEntry(BaseModel):
     explanation: str
     entry_id: UUID
     rule_book_version: int
+    reverses: UUID | None
+    frozen_month: str | None
 
 
 class StatementUnit(BaseModel):
-    """A unit's month; `unit` is its name."""
+    """A unit's month; `unit` is its name. Of its pool, `pool_fen`, deductions stop at `cap_fen`."""
 
     unit: str
     unit_code: str
     total_fen: int
+    pool_fen: int | None
+    cap_fen: int | None
     entries: list[StatementEntry]
 
 
 class StatementModel(BaseModel):
-    """A month of all units the caller may see, in the directory's order, also those without an entry."""
+    """A month of all units the caller may see, in the directory's order, also those without an entry.
+
+    `frozen_at` is when it became final.
+    """
 
     month: str
     rule_book_version: int
+    frozen_at: datetime | None
     units: list[StatementUnit]
 
 
 class CaseEntry(BaseModel):
-    """One entry of a case's ledger as it was booked; `reverses` names the entry it takes back."""
+    """One entry of a case's ledger as it was booked; `reverses` names the entry it takes back.
+
+    `month` is the statement it is booked in, `frozen_month` the one it belongs to, where that was frozen.
+    """
 
     entry_id: UUID
     unit_code: str
@@ -66,6 +82,7 @@ class CaseEntry(BaseModel):
     explanation: str
     rule_book_version: int
     reverses: UUID | None
+    frozen_month: str | None
 
 
 class CaseLedgerModel(BaseModel):
@@ -94,3 +111,33 @@ class ImportProgressModel(BaseModel):
 
     assigned: int
     answered: int
+
+
+class FrozenMonthModel(BaseModel):
+    """A month whose statement is final."""
+
+    month: str
+    frozen_at: datetime
+    frozen_by: UUID
+
+
+class PoolNew(BaseModel):
+    """A unit's monthly performance pool from a month on, in fen; null: from then on no cap."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    unit: str = Field(max_length=50)
+    from_month: str = Field(max_length=20)
+    amount_fen: int | None = Field(ge=0, lt=10**13)
+
+
+class PoolModel(BaseModel):
+    """A pool as it was entered; `unit` is the unit's name, `cap_fen` what its months stop at."""
+
+    unit: str
+    unit_code: str
+    from_month: str
+    amount_fen: int | None
+    cap_fen: int | None
+    entered_at: datetime
+    entered_by: UUID

@@ -10,7 +10,17 @@ from sqlmodel import Field, SQLModel
 
 from shared.database import NAMING
 
-__all__ = ["Base", "CaseRow", "EvidenceRow", "LedgerRow", "MissRow", "OverdueWorkdayRow"]
+__all__ = [
+    "Base",
+    "CaseRow",
+    "EvidenceRow",
+    "FrozenMonthRow",
+    "LedgerRow",
+    "MissRow",
+    "OverdueWorkdayRow",
+    "PoolRow",
+    "UnitMonthRow",
+]
 
 INSTANT = sa.DateTime(timezone=True)
 
@@ -99,6 +109,9 @@ class LedgerRow(Base, table=True):
     """One entry; a deduction is negative. Rows are only ever added (a trigger refuses anything else).
 
     `round` counts the entries of one key: a key is booked again only after its last entry was reversed.
+    `complaint_id` is NULL for what concerns a unit's month as a whole. `frozen_month` is the month the entry
+    belongs to, where that was frozen and it is booked in `month` instead: a trigger refuses rows of frozen
+    months.
     """
 
     __tablename__ = "ledger"
@@ -116,19 +129,68 @@ class LedgerRow(Base, table=True):
             unique=True,
             postgresql_where=sa.text("reverses IS NULL"),
         ),
+        sa.Index(
+            "uq_ledger_unit_month_round",
+            "clause",
+            "occurrence",
+            "round",
+            unique=True,
+            postgresql_where=sa.text("complaint_id IS NULL AND reverses IS NULL"),
+        ),
+        sa.Index("ix_ledger_unit_month", "month", "unit", postgresql_where=sa.text("complaint_id IS NULL")),
     )
 
     entry_id: UUID = Field(primary_key=True)
-    complaint_id: UUID
+    complaint_id: UUID | None = None
     unit: str
     clause: str
     occurrence: str
     round: int
     amount_fen: int = Field(sa_type=sa.BigInteger)
     month: str
+    frozen_month: str | None = None
     occurred_at: datetime = Field(sa_type=INSTANT)
     rule_book_version: int
     evidence: list[UUID] = Field(sa_type=ARRAY(sa.Uuid))
     explanation: str
     reverses: UUID | None = Field(default=None, unique=True, foreign_key="ledger.entry_id")
     posted_at: datetime = Field(sa_type=INSTANT, sa_column_kwargs={"server_default": sa.func.now()})
+
+
+class FrozenMonthRow(Base, table=True):
+    """A month whose statement is final: no entry is booked in it any more."""
+
+    __tablename__ = "frozen_months"
+
+    month: str = Field(primary_key=True)
+    frozen_at: datetime = Field(
+        sa_type=INSTANT, sa_column_kwargs={"server_default": sa.func.clock_timestamp()}
+    )
+    frozen_by: UUID
+
+
+class PoolRow(Base, table=True):
+    """What a unit's monthly performance pool is from a month on, as somebody entered it; never changed.
+
+    Of two from the same month the later one holds. No amount: from then on the unit's months have no cap.
+    """
+
+    __tablename__ = "pools"
+
+    unit: str = Field(primary_key=True)
+    from_month: str = Field(primary_key=True)
+    entered_at: datetime = Field(
+        primary_key=True, sa_type=INSTANT, sa_column_kwargs={"server_default": sa.func.clock_timestamp()}
+    )
+    entered_by: UUID
+    amount_fen: int | None = Field(default=None, sa_type=sa.BigInteger)
+
+
+class UnitMonthRow(Base, table=True):
+    """A unit's month that has a cap: locked while the cap is worked out, and the counter of its events."""
+
+    __tablename__ = "unit_months"
+
+    unit: str = Field(primary_key=True)
+    month: str = Field(primary_key=True)
+    event_seq: int = Field(default=0, sa_type=sa.BigInteger, sa_column_kwargs={"server_default": "0"})

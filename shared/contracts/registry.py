@@ -23,7 +23,11 @@ OWNERS: Mapping[str, tuple[type[Event], ...]] = {
         dispatch.SigningKeyState,
         dispatch.SessionRevoked,
     ),
-    "assessment": (assessment.LedgerEntryPosted, assessment.RuleBookState),
+    "assessment": (
+        assessment.LedgerEntryPosted,
+        assessment.MonthEntryPosted,
+        assessment.RuleBookState,
+    ),
     "notify": (notify.AlertSettled,),
 }
 """Event types by the service that owns and publishes them."""

@@ -31,7 +31,7 @@ LETTER = {
     "settled_at": None,
     "settled_as": None,
 }
-STATEMENT = {
+STATEMENT: dict[str, Any] = {
     "month": "2019-04",
     "rule_book_version": 1,
     "units": [
@@ -164,6 +164,19 @@ def test_a_units_statement_shows_clause_amount_arithmetic_and_evidence(server: H
 
     for part in ("C-NO-REPLY", "-125.00 元", "晚 2 个工作日", "0192f3c0-0000-7000-8000-000000000002"):
         assert part in shown
+
+
+def test_a_frozen_statement_says_so_and_names_what_concerns_the_whole_month(server: HTTPServer) -> None:
+    entry = STATEMENT["units"][0]["entries"][0]
+    credit = entry | {"case": None, "clause": "C-MONTH-CAP", "amount_fen": 2500}
+    unit = STATEMENT["units"][0] | {"total_fen": -10000, "entries": [entry, credit]}
+    frozen = STATEMENT | {"frozen_at": "2019-05-08T02:00:00Z", "units": [unit]}
+    offer(server, "/assessment/api/statements/2019-04", frozen)
+
+    shown = run("statement", "--month", "2019-04", "--unit", "维修分公司").stdout
+
+    assert "2019-04 考核表（细则第 1 版，已冻结）" in shown
+    assert "整月　C-MONTH-CAP　25.00 元" in shown
 
 
 def test_an_unknown_unit_is_answered_with_the_choices(server: HTTPServer) -> None:

@@ -16,11 +16,14 @@ from services.assessment.app import MIGRATIONS
 from services.assessment.domain.facts import Basis, Case, Miss
 from services.assessment.domain.facts import ClockKind as Kind
 from services.assessment.domain.facts import OverdueWorkday as Workday
+from services.assessment.domain.pools import Pool
 from services.assessment.domain.scoring import desired_charges
 from services.assessment.seed import seed
 from services.assessment.stream import build_router
+from services.assessment.usecases import months
 from services.assessment.usecases.books import Books
 from shared import migrations, state
+from shared.auth import Principal
 from shared.clock import SystemClock
 from shared.consume import Subscription, take
 from shared.contracts.dispatch import (
@@ -31,6 +34,7 @@ from shared.contracts.dispatch import (
     ClockKind,
     DeadlineMissed,
     OverdueWorkday,
+    Role,
 )
 from shared.contracts.envelope import Event, Origin, headers_of
 from shared.contracts.intake import Channel, ComplaintRegistered, Urgency
@@ -44,6 +48,7 @@ from tests.support.scoring_facts import rule_book
 __all__ = ["Assessment", "Facts", "Net", "assessment", "history"]
 
 START = datetime(2019, 4, 1, 2, 0, tzinfo=UTC)
+OFFICE = Principal(UUID(int=9), "李敏", Role.OFFICE, None, "token", datetime.max.replace(tzinfo=UTC))
 Net = dict[tuple[UUID, str, str], tuple[str, str, int]]
 """Per case, clause and occurrence: unit, month and net fen; nothing where it is 0."""
 
@@ -75,12 +80,37 @@ class Assessment:
             return list(await session.execute(text(statement), given))
 
     async def net(self) -> Net:
-        """What the ledger says, reversals taken into account."""
+        """What the ledger says of cases, reversals taken into account, wherever it is booked."""
         rows = await self.rows(
-            "SELECT complaint_id, clause, occurrence, min(unit), min(month), sum(amount_fen) FROM ledger "
-            "GROUP BY complaint_id, clause, occurrence, unit, month HAVING sum(amount_fen) <> 0"
+            "SELECT complaint_id, clause, occurrence, min(unit), min(coalesce(frozen_month, month)), "
+            "sum(amount_fen) FROM ledger WHERE complaint_id IS NOT NULL "
+            "GROUP BY complaint_id, clause, occurrence, unit, coalesce(frozen_month, month) "
+            "HAVING sum(amount_fen) <> 0"
         )
         return {(row[0], row[1], row[2]): (row[3], row[4], int(row[5])) for row in rows}
+
+    async def booked(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """Per unit and month: what the entries of cases charge, and what is given back for the month."""
+        rows = await self.rows(
+            "SELECT unit, month, -sum(amount_fen) FILTER (WHERE complaint_id IS NOT NULL), "
+            "coalesce(sum(amount_fen) FILTER (WHERE complaint_id IS NULL), 0) FROM ledger GROUP BY 1, 2"
+        )
+        return {(row[0], row[1]): (int(row[2]), int(row[3])) for row in rows}
+
+    async def freeze(self, month: str) -> None:
+        """Freeze a month, as the office does."""
+        await run_unit(
+            self.sessions,
+            lambda session: months.freeze(session, month, OFFICE, books=Books(), clock=SystemClock()),
+        )
+
+    async def enter_pool(self, unit: str, from_month: str, amount_fen: int | None) -> None:
+        """Enter a pool, as the office does."""
+        pool = Pool(unit, from_month, amount_fen)
+        await run_unit(
+            self.sessions,
+            lambda session: months.enter_pool(session, pool, OFFICE, books=Books(), clock=SystemClock()),
+        )
 
 
 @asynccontextmanager
@@ -229,6 +259,7 @@ class Facts:
         return {
             (key.case_id, key.clause, key.occurrence): (charge.unit, charge.month, -charge.amount_fen)
             for key, charge in charges.items()
+            if key.case_id is not None
         }
 
     def by_key(self) -> dict[str, list[Envelope]]:

@@ -11,6 +11,7 @@ from services.assessment.domain.ledger import (
     Posting,
     active_entries,
     corrections,
+    into_open_months,
 )
 from services.assessment.domain.scoring import Charge, ChargeKey
 from tests.support.scoring_facts import at, uid
@@ -78,3 +79,52 @@ def test_broken_ledger_is_refused() -> None:
         active_entries([first, again[0]])
     with pytest.raises(ValueError, match="two entries in force"):
         active_entries([first, Entry(uid("twin"), first.posting)])
+
+
+def test_an_entry_of_a_frozen_month_goes_to_the_next_open_one_and_names_it() -> None:
+    postings = corrections({}, {KEY: charge(10_000)})
+
+    (carried,) = into_open_months(postings, {"2019-04", "2019-05"})
+
+    assert (carried.month, carried.frozen_month, carried.own_month) == ("2019-06", "2019-04", "2019-04")
+    assert carried.explanation == "扣 10000（2019-04 已冻结，记入 2019-06）"
+    assert carried.occurred_at == at("2019-04-09 09:12")
+    assert into_open_months(postings, {"2019-03"}) == postings
+
+
+def test_an_entry_that_was_carried_is_what_was_wanted() -> None:
+    (carried,) = posted(into_open_months(corrections({}, {KEY: charge(10_000)}), {"2019-04"}))
+
+    assert corrections({KEY: carried}, {KEY: charge(10_000)}) == ()
+
+
+def test_a_wrong_entry_of_a_frozen_month_is_corrected_in_the_next_open_one() -> None:
+    (wrong,) = posted(corrections({}, {KEY: charge(10_000)}))
+
+    reversal, right = into_open_months(corrections({KEY: wrong}, {KEY: charge(20_000)}), {"2019-04"})
+
+    assert (reversal.amount_fen, reversal.month, reversal.frozen_month) == (10_000, "2019-05", "2019-04")
+    assert reversal.reverses == wrong.entry_id
+    assert (right.amount_fen, right.month, right.frozen_month) == (-20_000, "2019-05", "2019-04")
+    entries = [wrong, *posted([reversal, right], start=1)]
+    assert active_entries(entries) == {KEY: entries[2]}
+
+
+def test_a_carried_entry_is_corrected_where_it_was_booked_or_after_that() -> None:
+    (carried,) = posted(into_open_months(corrections({}, {KEY: charge(10_000)}), {"2019-04"}))
+    (reversal,) = corrections({KEY: carried}, {})
+
+    (here,) = into_open_months([reversal], {"2019-04"})
+    assert (here.month, here.frozen_month) == ("2019-05", "2019-04")
+    (later,) = into_open_months([reversal], {"2019-04", "2019-05"})
+    assert (later.month, later.frozen_month) == ("2019-06", "2019-04")
+    assert active_entries([carried, Entry(uid("r"), later)]) == {}
+
+
+def test_a_reversal_booked_before_what_it_takes_back_is_refused() -> None:
+    (carried,) = posted(into_open_months(corrections({}, {KEY: charge(10_000)}), {"2019-04"}))
+    (reversal,) = corrections({KEY: carried}, {})
+    early = replace(reversal, month="2019-04", frozen_month=None)
+
+    with pytest.raises(ValueError, match="does not reverse exactly one"):
+        active_entries([carried, Entry(uid("r"), early)])

@@ -96,6 +96,8 @@ def replaced(path: str, value: object) -> dict[str, Any]:
         ("clauses/1/linked/0/fen", 100, r"^clauses\[1\].linked\[0\]: either"),
         ("caps", None, r"^caps: a mapping"),
         ("caps/case/fen", True, r"^caps.case.fen"),
+        ("caps/unit_month_percent_of_pool", 10, r"^caps.unit_month_percent_of_pool: a mapping"),
+        ("caps/unit_month_percent_of_pool/percent", 0, r"^caps.unit_month_percent_of_pool.percent"),
     ],
 )
 def test_bad_book_names_the_path(path: str, value: object, message: str) -> None:

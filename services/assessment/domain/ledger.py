@@ -1,18 +1,20 @@
 """The append-only ledger: what to post so that it says what is owed.
 
 Ledger amounts are signed the way money moves: a deduction is negative. A wrong entry is never changed: a
-reversing entry names it, then the right one is posted.
+reversing entry names it, then the right one is posted. A frozen month never changes: what belongs to it and
+is posted later, corrections too, goes to the next open month and names the frozen one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from services.assessment.domain.months import open_month
 from services.assessment.domain.scoring import Charge, ChargeKey
-from services.assessment.domain.wording import explain_reversal
+from services.assessment.domain.wording import explain_carried, explain_reversal
 
-__all__ = ["Entry", "Posting", "active_entries", "corrections"]
+__all__ = ["Entry", "Posting", "active_entries", "corrections", "into_open_months"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Posting:
     """An entry to be posted: signed fen, a deduction negative. `reverses` names the entry it takes back.
 
     `occurred_at` is event time, that of the evidence: statements list by it, whenever an entry was posted.
+    `month` is the statement it is booked in; `frozen_month` the one it belongs to, where that was frozen.
     """
 
     key: ChargeKey
@@ -31,6 +34,12 @@ class Posting:
     evidence: tuple[UUID, ...]
     explanation: str
     reverses: UUID | None = None
+    frozen_month: str | None = None
+
+    @property
+    def own_month(self) -> str:
+        """The month it belongs to by event time, wherever it is booked."""
+        return self.frozen_month or self.month
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +81,9 @@ def corrections(
 ) -> tuple[Posting, ...]:
     """Return what to post so that exactly `desired` is in force; nothing where it already is.
 
-    Both cover the same cases: an active key that is not desired is reversed. Unit, amount and month decide;
-    an entry that differs only in its wording stays. A reversal goes to the month of the entry it takes back.
+    Both cover the same cases: an active key that is not desired is reversed. Unit, amount and own month
+    decide; an entry that differs only in its wording, or was carried out of a frozen month, stays. A reversal
+    goes to the month of the entry it takes back. Frozen months are not looked at: see `into_open_months`.
     """
     postings: list[Posting] = []
     for key in sorted(active.keys() | desired.keys()):
@@ -85,6 +95,22 @@ def corrections(
         if charge is not None:
             postings.append(_posting(key, charge))
     return tuple(postings)
+
+
+def into_open_months(postings: Iterable[Posting], frozen: Collection[str]) -> tuple[Posting, ...]:
+    """Return the postings with those of frozen months moved to the next open one, and saying so."""
+    return tuple(_carried(posting, open_month(posting.month, frozen)) for posting in postings)
+
+
+def _carried(posting: Posting, month: str) -> Posting:
+    if month == posting.month:
+        return posting
+    return replace(
+        posting,
+        month=month,
+        frozen_month=posting.own_month,
+        explanation=explain_carried(posting.explanation, posting.month, month),
+    )
 
 
 def _posting(key: ChargeKey, charge: Charge) -> Posting:
@@ -111,7 +137,7 @@ def _reversal(entry: Entry) -> Posting:
 
 
 def _says(posting: Posting, charge: Charge) -> bool:
-    return (posting.unit, posting.amount_fen, posting.month) == (
+    return (posting.unit, posting.amount_fen, posting.own_month) == (
         charge.unit,
         -charge.amount_fen,
         charge.month,
@@ -119,9 +145,10 @@ def _says(posting: Posting, charge: Charge) -> bool:
 
 
 def _undoes(reversal: Posting, entry: Posting) -> bool:
-    return (reversal.key, reversal.unit, -reversal.amount_fen, reversal.month) == (
+    same = (reversal.key, reversal.unit, -reversal.amount_fen, reversal.own_month) == (
         entry.key,
         entry.unit,
         entry.amount_fen,
-        entry.month,
+        entry.own_month,
     )
+    return same and reversal.month >= entry.month

@@ -10,7 +10,16 @@ from datetime import datetime, timedelta
 
 from services.assessment.domain.facts import ClockKind
 
-__all__ = ["CaseCap", "Clause", "FurtherWorkday", "LinkedShare", "Repeat", "RuleBook", "read_rule_book"]
+__all__ = [
+    "CaseCap",
+    "Clause",
+    "FurtherWorkday",
+    "LinkedShare",
+    "Repeat",
+    "RuleBook",
+    "UnitMonthCap",
+    "read_rule_book",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ class LinkedShare:
         """Return the share of a base line as charged."""
         if self.fen is not None:
             return self.fen
-        return (charged_fen * (self.percent or 0) + 50) // 100
+        return _percentage(charged_fen, self.percent or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +87,27 @@ class CaseCap:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitMonthCap:
+    """The most a month can cost a unit, as a percentage of the unit's performance pool of that month."""
+
+    percent: int
+    code: str = "C-MONTH-CAP"
+    title: str = "单月封顶"
+
+    def amount(self, pool_fen: int) -> int:
+        """Return the cap of a month with that pool, in fen."""
+        return _percentage(pool_fen, self.percent)
+
+
+@dataclass(frozen=True, slots=True)
 class RuleBook:
-    """The part of one rule-book version that assessment works by."""
+    """The part of one rule-book version that assessment works by. Not every book caps a unit's month."""
 
     version: int
     in_force_from: datetime
     clauses: Mapping[str, Clause]
     case_cap: CaseCap
+    unit_month_cap: UnitMonthCap | None
 
     def clause_for(self, kind: ClockKind) -> Clause | None:
         """Return the clause that a missed clock of that kind breaks, if any."""
@@ -106,7 +129,8 @@ def read_rule_book(body: Mapping[str, object]) -> RuleBook:
             raise ValueError(f"{path}.trigger: another clause has the same trigger")
         clauses[clause.code] = clause
         triggers.add(clause.trigger)
-    cap = _mapping(_mapping(body.get("caps"), "caps").get("case"), "caps.case")
+    caps = _mapping(body.get("caps"), "caps")
+    cap = _mapping(caps.get("case"), "caps.case")
     return RuleBook(
         version=_whole(body.get("version"), "version"),
         in_force_from=_moment(body.get("in_force_from"), "in_force_from"),
@@ -116,7 +140,16 @@ def read_rule_book(body: Mapping[str, object]) -> RuleBook:
             _text(cap, "title", "caps.case"),
             _whole(cap.get("fen"), "caps.case.fen"),
         ),
+        unit_month_cap=_unit_month_cap(caps),
     )
+
+
+def _unit_month_cap(caps: Mapping[str, object]) -> UnitMonthCap | None:
+    if "unit_month_percent_of_pool" not in caps:
+        return None
+    path = "caps.unit_month_percent_of_pool"
+    cap = _mapping(caps["unit_month_percent_of_pool"], path)
+    return UnitMonthCap(_whole(cap.get("percent"), f"{path}.percent"))
 
 
 def _clause(entry: Mapping[str, object], path: str) -> Clause:
@@ -175,6 +208,10 @@ def _linked(entry: Mapping[str, object], path: str) -> LinkedShare:
     if "fen" in entry:
         return LinkedShare(post, title, fen=_whole(entry["fen"], f"{path}.fen"))
     return LinkedShare(post, title, percent=_whole(entry["percent"], f"{path}.percent"))
+
+
+def _percentage(fen: int, percent: int) -> int:
+    return (fen * percent + 50) // 100
 
 
 def _mapping(value: object, path: str) -> Mapping[str, object]:

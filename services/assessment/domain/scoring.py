@@ -15,7 +15,8 @@ How clauses are counted, so that two calculations agree to the fen:
   stop at the clause's cap, in the order of the days. Days count only beside a chargeable miss.
 - Case cap: what the lines of a case, in event order, exceed it by is credited to the same unit and month, as
   a line of its own.
-- A line belongs to the Asia/Shanghai month of its event's `occurred_at`.
+- A line belongs to the Asia/Shanghai month of its event's `occurred_at`; where that month is frozen, see
+  `ledger.into_open_months`. What caps a unit's month as a whole: see `pools`.
 
 The charges depend on the set of facts only, never on the order in which they arrived. Whoever stores them
 must score the cases of a unit one after another: two at once would not see each other's breach.
@@ -43,20 +44,20 @@ __all__ = ["Charge", "ChargeKey", "desired_charges"]
 
 
 class ChargeKey(NamedTuple):
-    """What a charge is for; there is one charge per key.
+    """What a charge is for; there is one charge per key. `case_id` is None for what concerns a whole month.
 
     `occurrence` is the deadline id for a base line, `<deadline>:w<n>` for its n-th further workday,
-    `<deadline>:<post>` for a linked share, `<unit>:<month>` for the credit of the case cap.
+    `<deadline>:<post>` for a linked share, `<unit>:<month>` for the credit of the case cap or a month's cap.
     """
 
-    case_id: UUID
+    case_id: UUID | None
     clause: str
     occurrence: str
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What a unit owes for one key. Positive fen are a deduction; only the case cap's credit is negative."""
+    """What a unit owes for one key. Positive fen are a deduction; only the credit of a cap is negative."""
 
     unit: str
     amount_fen: int

@@ -4,14 +4,23 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from services.assessment.domain.facts import Basis, ClockKind, Miss, OverdueWorkday
-from services.assessment.domain.rulebook import CaseCap, Clause, FurtherWorkday, LinkedShare
+from services.assessment.domain.rulebook import (
+    CaseCap,
+    Clause,
+    FurtherWorkday,
+    LinkedShare,
+    UnitMonthCap,
+)
 from shared.worktime import WORKDAY_MINUTES
 
 __all__ = [
+    "SHANGHAI",
     "explain_base",
     "explain_cap",
+    "explain_carried",
     "explain_further_workday",
     "explain_linked",
+    "explain_month_cap",
     "explain_reversal",
     "month_of",
     "yuan",
@@ -70,6 +79,22 @@ def explain_cap(cap: CaseCap, total_fen: int, credit_fen: int) -> str:
     before = f"此前已冲减 {yuan(earlier)} 元，" if earlier else ""
     total = f"本件扣款累计 {yuan(total_fen)} 元"
     return f"{cap.title}：{total}，封顶 {yuan(cap.fen)} 元，{before}冲减 {yuan(credit_fen)} 元"
+
+
+def explain_month_cap(
+    cap: UnitMonthCap, month: str, version: int, *, pool_fen: int, charged_fen: int, credit_fen: int
+) -> str:
+    """Explain the credit that brings a unit's month back to its cap."""
+    share = f"绩效总额 {yuan(pool_fen)} 元的 {cap.percent}%，即 {yuan(cap.amount(pool_fen))} 元"
+    return (
+        f"{cap.title}：{month} 本单位扣款合计 {yuan(charged_fen)} 元，封顶为{share}，"
+        f"冲减 {yuan(credit_fen)} 元（细则第 {version} 版）"
+    )
+
+
+def explain_carried(explanation: str, frozen_month: str, month: str) -> str:
+    """Say after an explanation that its entry is booked in another month than its own."""
+    return f"{explanation}（{frozen_month} 已冻结，记入 {month}）"
 
 
 def explain_reversal(explanation: str) -> str:

@@ -8,11 +8,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.assessment.domain.ledger import Entry
-from services.assessment.domain.months import MonthError, MonthFormError, check_month
+from services.assessment.domain.months import MonthError, MonthFormError, books_in_force, check_month
+from services.assessment.domain.pools import Cap, UnitMonth, cap_of
 from services.assessment.domain.rulebook import RuleBook
-from services.assessment.domain.wording import month_of
-from services.assessment.store import cases, facts, ledger
-from services.assessment.store.ledger import Line
+from services.assessment.store import cases, facts, ledger, months
+from services.assessment.store.ledger import Line, Total
+from services.assessment.store.months import FrozenMonth
 from services.assessment.tables import EvidenceRow
 from services.assessment.usecases.books import Books
 from services.assessment.usecases.evidence import name_of
@@ -25,33 +26,42 @@ __all__ = [
     "CaseLedger",
     "Evidence",
     "Statement",
-    "UnitMonth",
+    "UnitTotal",
     "case_ledger",
     "clause_titles",
     "evidence_for",
     "evidence_names",
     "lines_for",
+    "month_lines_for",
+    "month_problem",
     "statement_for",
     "visible_unit",
+    "visible_units",
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class UnitMonth:
-    """A unit's month in one line. Fen are signed: a deduction is negative."""
+class UnitTotal:
+    """A unit's month in one line. Fen are signed: a deduction is negative.
+
+    `pool_fen` and `cap_fen` tell what the month's deductions stop at; None where they have no cap.
+    """
 
     unit: UnitState
     total_fen: int
     entry_count: int
+    pool_fen: int | None
+    cap_fen: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A month of the units somebody may see, in the directory's order."""
+    """A month of the units somebody may see, in the directory's order; `frozen` once it is final."""
 
     month: str
     rule_book_version: int
-    units: tuple[UnitMonth, ...]
+    units: tuple[UnitTotal, ...]
+    frozen: FrozenMonth | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +88,24 @@ async def statement_for(
     """Return a month's statement. Problem 422 for what is no month, 404 for one that has no statement."""
     known = await books.load(session)
     book = _book_of(month, known, now)
-    shown = [one for one in await _units(session) if who.sees_unit(one.code)]
-    if unit is not None:
-        shown = [await visible_unit(session, unit, who)]
+    shown = [await visible_unit(session, unit, who)] if unit else await visible_units(session, who)
     totals = {one.unit: one for one in await ledger.list_totals(session, month, unit)}
+    pools = [one.pool for one in await months.list_pools(session)]
     return Statement(
         month,
         book.version,
         tuple(
-            UnitMonth(
-                one,
-                totals[one.code].total_fen if one.code in totals else 0,
-                totals[one.code].entry_count if one.code in totals else 0,
-            )
+            _total(one, totals.get(one.code), cap_of(UnitMonth(one.code, month), pools, known))
             for one in shown
         ),
+        await months.find_frozen(session, month),
+    )
+
+
+def _total(unit: UnitState, found: Total | None, cap: Cap | None) -> UnitTotal:
+    total_fen, count = (found.total_fen, found.entry_count) if found else (0, 0)
+    return UnitTotal(
+        unit, total_fen, count, pool_fen=cap.pool_fen if cap else None, cap_fen=cap.fen if cap else None
     )
 
 
@@ -104,7 +117,7 @@ async def lines_for(
     after: UUID | None = None,
     limit: int | None = None,
 ) -> list[Line]:
-    """Return the entries in force of a month, the earliest first; the caller has checked month and unit.
+    """Return what a month's statement shows of cases, the earliest first; month and unit are checked.
 
     Problem 404 where there never was an entry `after`.
     """
@@ -112,6 +125,11 @@ async def lines_for(
         return await ledger.list_lines(session, month, unit, after=after, limit=limit)
     except LookupError:
         raise Problem(404, "没有这一页，请从第一页看起") from None
+
+
+async def month_lines_for(session: AsyncSession, month: str, unit: str | None) -> list[Line]:
+    """Return what a month's statement shows of the month as a whole; month and unit are checked."""
+    return await ledger.list_month_lines(session, month, unit)
 
 
 async def case_ledger(session: AsyncSession, complaint: str, who: Principal) -> CaseLedger:
@@ -162,11 +180,24 @@ async def clause_titles(session: AsyncSession, books: Books) -> Mapping[str, str
     for _, book in sorted((await books.load(session)).items()):
         titles |= {clause.code: clause.title for clause in book.clauses.values()}
         titles[book.case_cap.code] = book.case_cap.title
+        if book.unit_month_cap is not None:
+            titles[book.unit_month_cap.code] = book.unit_month_cap.title
     return titles
+
+
+async def visible_units(session: AsyncSession, who: Principal) -> list[UnitState]:
+    """Return the units that are somebody's to see, in the directory's order."""
+    return [one for one in await _units(session) if who.sees_unit(one.code)]
 
 
 async def _units(session: AsyncSession) -> Sequence[UnitState]:
     return sorted(await state.load_all(session, UnitState), key=lambda one: one.position)
+
+
+def month_problem(error: MonthError, field: str = "month") -> Problem:
+    """Say what is wrong with a month: 422 for what is none, 404 for one that has no statement."""
+    status = 422 if isinstance(error, MonthFormError) else 404
+    return Problem(status, str(error), fields=[FieldProblem(field, str(error))])
 
 
 def _book_of(month: str, books: Mapping[int, RuleBook], now: datetime) -> RuleBook:
@@ -174,7 +205,5 @@ def _book_of(month: str, books: Mapping[int, RuleBook], now: datetime) -> RuleBo
     try:
         check_month(month, first=min(book.in_force_from for book in books.values()), now=now)
     except MonthError as error:
-        status = 422 if isinstance(error, MonthFormError) else 404
-        raise Problem(status, str(error), fields=[FieldProblem("month", str(error))]) from None
-    in_force = [book for book in books.values() if month_of(book.in_force_from) <= month]
-    return max(in_force, key=lambda book: book.version)
+        raise month_problem(error) from None
+    return books_in_force(month, books)[0]
