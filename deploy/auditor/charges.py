@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 from deploy.auditor.rows import Miss, OverdueWorkday
 
-__all__ = ["Key", "Line", "expected_lines", "month_of"]
+__all__ = ["Key", "Line", "expected_lines", "month_of", "percent_of"]
 
 Key = tuple[str, str, str]
 """Case, clause and occurrence."""
@@ -45,6 +45,12 @@ def month_of(at: datetime) -> str:
     """The month of an instant in Asia/Shanghai, such as 2019-04."""
     local = at.astimezone(_SHANGHAI)
     return f"{local.year:04d}-{local.month:02d}"
+
+
+def percent_of(fen: int, percent: int) -> int:
+    """A percentage of an amount, half a fen rounded up."""
+    whole, rest = divmod(fen * percent, 100)
+    return whole + (1 if rest >= 50 else 0)  # noqa: PLR2004 - half of a hundred
 
 
 def expected_lines(
@@ -103,14 +109,8 @@ def _base_fen(miss: Miss, clause: Mapping[str, Any], *, repeated: bool) -> int:
 
 def _linked(miss: Miss, clause: Mapping[str, Any], base: int) -> Iterable[Line]:
     for share in clause.get("linked", ()):
-        fen = int(share["fen"]) if "fen" in share else _percent(base, int(share["percent"]))
+        fen = int(share["fen"]) if "fen" in share else percent_of(base, int(share["percent"]))
         yield _line(miss, clause, f"{miss.deadline_id}:{share['post']}", fen)
-
-
-def _percent(fen: int, percent: int) -> int:
-    """A percentage of an amount, half a fen rounded up."""
-    whole, rest = divmod(fen * percent, 100)
-    return whole + (1 if rest >= 50 else 0)  # noqa: PLR2004 - half of a hundred
 
 
 def _further(

@@ -16,6 +16,7 @@ _OVERDUE = "assignment.overdue_workday.v1"
 _ASSIGNED = "assignment.assigned.v1"
 _ACTIONS = tuple(f"assignment.{what}.v1" for what in ("accepted", "arrived", "completed", "answered"))
 _POSTED = "assessment.entry_posted.v1"
+_MONTH_POSTED = "assessment.month_entry_posted.v1"
 
 
 def check_effects(snapshot: Snapshot) -> Finding:
@@ -123,9 +124,18 @@ class _Effects:
         return found
 
     def entries(self) -> None:
-        """Each ledger entry is told once."""
-        told = self._events(_POSTED, lambda one: _field(one, "entry_id"))
-        self._told("台账分录", told, {one.entry_id: one.case_id for one in self._snapshot.assessment.entries})
+        """Each ledger entry is told once, that of a whole month under its unit and month."""
+        of_cases: dict[Hashable, str] = {}
+        of_months: dict[Hashable, str] = {}
+        for one in self._snapshot.assessment.entries:
+            if one.case_id is not None:
+                of_cases[one.entry_id] = one.case_id
+            else:
+                place = f"{one.unit}:{one.month}"
+                of_months[place, one.entry_id] = place
+        self._told("台账分录", self._events(_POSTED, lambda one: _field(one, "entry_id")), of_cases)
+        told = self._events(_MONTH_POSTED, lambda one: (one.key, _field(one, "entry_id")))
+        self._told("整月分录", told, of_months)
 
     def _events(self, kind: str, identity: Callable[[Record], Hashable]) -> dict[Hashable, Record]:
         """Events of one type by what they are about; two events about one thing are a violation."""

@@ -17,6 +17,7 @@ from deploy.auditor.rows import (
     Intake,
     Miss,
     OverdueWorkday,
+    Pool,
     RecordedAnswer,
     ScoredCase,
 )
@@ -58,13 +59,15 @@ _WORKDAYS = """
 """
 _ENTRIES = """
     SELECT entry_id::text, complaint_id::text, clause, occurrence, unit, month, amount_fen,
-           rule_book_version, evidence::text[] AS evidence, reverses::text AS reverses
+           rule_book_version, evidence::text[] AS evidence, reverses::text, frozen_month, posted_at
     FROM ledger
 """
 _SHOWN_EVIDENCE = "SELECT event_id::text FROM evidence_events"
 _BOOKS = """
     SELECT (body ->> 'version')::int, body -> 'body' FROM state_entries WHERE topic = 'rulebook.state'
 """
+_FROZEN = "SELECT month, frozen_at FROM frozen_months"
+_POOLS = "SELECT unit, from_month, entered_at, amount_fen FROM pools"
 _NOTIFIED = "SELECT complaint_id::text FROM complaints"
 
 
@@ -94,15 +97,16 @@ async def read_notify(connection: "asyncpg.Connection[Any]") -> frozenset[str]:
 
 
 async def read_assessment(connection: "asyncpg.Connection[Any]") -> Assessment:
-    """Cases, the facts that are scored, the ledger and the rule books."""
+    """Cases, the facts that are scored, the ledger, and what it is worked out by: books, months and pools."""
     return Assessment(
         cases=[ScoredCase(*row) for row in await connection.fetch(_SCORED_CASES)],
         misses=[Miss(*row) for row in await connection.fetch(_MISSES)],
         overdue=[OverdueWorkday(*row) for row in await connection.fetch(_WORKDAYS)],
         entries=[
-            Entry._make((*row[:8], tuple(row["evidence"]), row["reverses"]))
-            for row in await connection.fetch(_ENTRIES)
+            Entry(*row)._replace(evidence=tuple(row["evidence"])) for row in await connection.fetch(_ENTRIES)
         ],
         shown=frozenset(row[0] for row in await connection.fetch(_SHOWN_EVIDENCE)),
         books={row[0]: json.loads(row[1]) for row in await connection.fetch(_BOOKS)},
+        frozen={row[0]: row[1] for row in await connection.fetch(_FROZEN)},
+        pools=[Pool(*row) for row in await connection.fetch(_POOLS)],
     )

@@ -85,6 +85,7 @@ KEPT_FIELDS: Mapping[str, tuple[str, ...]] = {
     "assignment.deadline_missed.v1": ("unit", "deadline_id", "kind"),
     "assignment.overdue_workday.v1": ("unit", "deadline_id", "workday"),
     "assessment.entry_posted.v1": ("entry_id", "amount_fen"),
+    "assessment.month_entry_posted.v1": ("entry_id", "amount_fen"),
 }
 """Payload fields the auditor compares with databases; nothing else of a payload is kept."""
 

@@ -17,6 +17,7 @@ __all__ = [
     "Intake",
     "Miss",
     "OverdueWorkday",
+    "Pool",
     "RecordedAnswer",
     "ScoredCase",
 ]
@@ -132,10 +133,13 @@ class OverdueWorkday(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One entry of the ledger; negative fen are a deduction."""
+    """One entry of the ledger; negative fen are a deduction. No case: it concerns a unit's month as a whole.
+
+    `month` is the statement it is booked in; `frozen_month` the one it belongs to, where that was frozen.
+    """
 
     entry_id: str
-    case_id: str
+    case_id: str | None
     clause: str
     occurrence: str
     unit: str
@@ -144,6 +148,22 @@ class Entry(NamedTuple):
     rule_book_version: int
     evidence: tuple[str, ...]
     reverses: str | None
+    frozen_month: str | None
+    posted_at: datetime
+
+    @property
+    def own_month(self) -> str:
+        """The month it belongs to, wherever it is booked."""
+        return self.month if self.frozen_month is None else self.frozen_month
+
+
+class Pool(NamedTuple):
+    """A unit's performance pool from a month on, as it was entered; no amount: no cap from then on."""
+
+    unit: str
+    from_month: str
+    entered_at: datetime
+    amount_fen: int | None
 
 
 class ScoredCase(NamedTuple):
@@ -158,7 +178,8 @@ class ScoredCase(NamedTuple):
 class Assessment:
     """What assessment holds.
 
-    `shown` are the events it can show as evidence, `books` the rule books' bodies by version.
+    `shown` are the events it can show as evidence, `books` the rule books' bodies by version, `frozen` the
+    months that were frozen and when.
     """
 
     cases: Sequence[ScoredCase] = ()
@@ -167,3 +188,5 @@ class Assessment:
     entries: Sequence[Entry] = ()
     shown: frozenset[str] = frozenset()
     books: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    frozen: Mapping[str, datetime] = field(default_factory=dict)
+    pools: Sequence[Pool] = ()

@@ -86,10 +86,11 @@ def _show_entries(found: dict[str, Any]) -> None:
     )
     for entry in unit["entries"]:
         clause = f"{entry['clause']} {entry.get('clause_title', '')}".strip()
-        console.print(f"\n{entry['case']}　{clause}　{yuan(entry['amount_fen'])}")
+        console.print(f"\n{entry['case'] or '整月'}　{clause}　{yuan(entry['amount_fen'])}")
         console.print(f"  {entry['explanation']}")
         console.print(f"  依据：{'、'.join(entry['evidence'])}")
 
 
 def _title(found: dict[str, Any]) -> str:
-    return f"{found['month']} 考核表（细则第 {found['rule_book_version']} 版）"
+    frozen = "，已冻结" if found.get("frozen_at") else ""
+    return f"{found['month']} 考核表（细则第 {found['rule_book_version']} 版{frozen}）"

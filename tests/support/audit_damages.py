@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
-from deploy.auditor.rows import Complaint, Entry, ScoredCase
-from tests.support.audit_world import ANSWERED, LATE, NOW, OLD, OPEN, World, identity
+from deploy.auditor.rows import Complaint, Entry, Pool, ScoredCase
+from tests.support.audit_world import ANSWERED, LATE, NOW, OLD, OPEN, World, freeze_and_cap, identity
 
 __all__ = ["DAMAGES", "is_registration", "reverse"]
 
@@ -176,6 +177,108 @@ def reverse(world: World, entry: Entry) -> None:
     )
 
 
+def posted_into_a_frozen_month(world: World) -> None:
+    freeze_and_cap(world)
+    world.entries[0] = world.entries[0]._replace(posted_at=world.frozen["2026-08"] + timedelta(seconds=1))
+
+
+def open_month_skipped(world: World) -> None:
+    freeze_and_cap(world)
+    _rebook(world, month="2026-10")
+
+
+def carried_from_an_open_month(world: World) -> None:
+    freeze_and_cap(world)
+    world.frozen.clear()
+
+
+def frozen_month_unnamed(world: World) -> None:
+    freeze_and_cap(world)
+    _rebook(world, frozen_month=None)
+
+
+def _rebook(world: World, **changes: Any) -> None:
+    world.entries = [one._replace(**changes) if one.frozen_month else one for one in world.entries]
+
+
+def reversed_before_it_was_booked(world: World) -> None:
+    freeze_and_cap(world)
+    at, wrong = NOW - timedelta(days=90), next(one for one in world.entries if one.amount_fen == -20_000)
+    reverse(world, wrong)
+    evidence = wrong.evidence
+    world.book(LATE, wrong.clause, wrong.occurrence, -20_000, evidence, at=at, carried_to="2026-09")
+    credit = _credit(world)
+    world.entries[credit] = world.entries[credit]._replace(amount_fen=22_000)
+
+
+def credit_missing(world: World) -> None:
+    freeze_and_cap(world)
+    credit = _credit(world)
+    _untell(world)
+    del world.entries[credit]
+
+
+def credit_lost(world: World) -> None:
+    freeze_and_cap(world)
+    del world.entries[_credit(world)]
+
+
+def credit_changed(world: World) -> None:
+    freeze_and_cap(world)
+    credit = _credit(world)
+    world.entries[credit] = world.entries[credit]._replace(amount_fen=1_999)
+
+
+def credit_of_another_month(world: World) -> None:
+    freeze_and_cap(world)
+    credit = _credit(world)
+    world.entries[credit] = world.entries[credit]._replace(month="2026-10", frozen_month="2026-09")
+    world.frozen["2026-09"] = NOW + timedelta(days=1)
+    _untell(world)
+    _tell(world, "repair:2026-10")
+
+
+def credit_without_pool(world: World) -> None:
+    freeze_and_cap(world)
+    world.pools = [one for one in world.pools if one.unit != "repair"]
+
+
+def pool_unheeded(world: World) -> None:
+    freeze_and_cap(world)
+    world.pools.append(Pool("repair", "2026-09", NOW, 50_000))
+
+
+def month_charged(world: World) -> None:
+    freeze_and_cap(world)
+    world.give_back("repair", "2026-07", -10_000, world.entries[0].evidence)
+
+
+def month_entry_untold(world: World) -> None:
+    freeze_and_cap(world)
+    _untell(world)
+
+
+def month_entry_told_of_another(world: World) -> None:
+    freeze_and_cap(world)
+    _untell(world)
+    _tell(world, "office:2026-09")
+
+
+def _credit(world: World) -> int:
+    return next(place for place, one in enumerate(world.entries) if one.case_id is None)
+
+
+def _tell(world: World, place: str) -> None:
+    kind, entry_id = "assessment.month_entry_posted.v1", world.entries[_credit(world)].entry_id
+    world.publish("assessment.events", place, kind, entry_id=entry_id)
+
+
+def _untell(world: World) -> None:
+    told = next(one for one in world.outbox.values() if one.type == "assessment.month_entry_posted.v1")
+    del world.outbox[told.event_id]
+    world.records = [one for one in world.records if one.event_id != told.event_id]
+
+
 def evidence_unknown(world: World) -> None:
     world.entries[0] = world.entries[0]._replace(evidence=(identity("nowhere"),))
 
@@ -243,6 +346,20 @@ DAMAGES: list[tuple[Callable[[World], None], set[str]]] = [
     (entry_removed, {"I5", "I6"}),
     (reversal_of_nothing, {"I6"}),
     (reversed_twice, {"I6"}),
+    (posted_into_a_frozen_month, {"I6"}),
+    (open_month_skipped, {"I6"}),
+    (carried_from_an_open_month, {"I6"}),
+    (frozen_month_unnamed, {"I6"}),
+    (reversed_before_it_was_booked, {"I6"}),
+    (credit_missing, {"I6"}),
+    (credit_lost, {"I5", "I6"}),
+    (credit_changed, {"I6"}),
+    (credit_of_another_month, {"I6"}),
+    (credit_without_pool, {"I6"}),
+    (pool_unheeded, {"I6"}),
+    (month_charged, {"I6"}),
+    (month_entry_untold, {"I5"}),
+    (month_entry_told_of_another, {"I5"}),
     (evidence_unknown, {"I6"}),
     (evidence_lost, {"I6"}),
     (unknown_unit, {"I8"}),

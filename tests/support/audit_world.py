@@ -21,6 +21,7 @@ from deploy.auditor.rows import (
     Intake,
     Miss,
     OverdueWorkday,
+    Pool,
     RecordedAnswer,
     ScoredCase,
 )
@@ -28,7 +29,19 @@ from deploy.auditor.run import judge
 from deploy.auditor.verdict import Finding
 from tests.support.shipped import raw_rule_book
 
-__all__ = ["ANSWERED", "LATE", "NOW", "OLD", "OPEN", "RULE_BOOK", "World", "found", "identity", "sound_world"]
+__all__ = [
+    "ANSWERED",
+    "LATE",
+    "NOW",
+    "OLD",
+    "OPEN",
+    "RULE_BOOK",
+    "World",
+    "found",
+    "freeze_and_cap",
+    "identity",
+    "sound_world",
+]
 
 RULE_BOOK = raw_rule_book()
 NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
@@ -68,6 +81,8 @@ class World:
     overdue: list[OverdueWorkday] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     evidence: set[str] = field(default_factory=set)
+    frozen: dict[str, datetime] = field(default_factory=dict)
+    pools: list[Pool] = field(default_factory=list)
     notified: set[str] = field(default_factory=set)
 
     def publish(self, topic: str, key: str, event: str, /, **fields: Any) -> str:
@@ -170,12 +185,25 @@ class World:
         unit: str = "repair",
         at: datetime = NOW,
         reverses: str | None = None,
+        carried_to: str | None = None,
     ) -> Entry:
-        """Post a ledger entry and tell it."""
+        """Post a ledger entry at once, or now where its month was frozen, and tell it."""
         entry_id = identity(f"entry-{len(self.entries)}")
-        entry = Entry(entry_id, key, clause, occurrence, unit, month_of(at), fen, 1, evidence, reverses)
+        own = month_of(at)
+        month, frozen, posted_at = (carried_to, own, NOW) if carried_to else (own, None, at)
+        entry = Entry(
+            entry_id, key, clause, occurrence, unit, month, fen, 1, evidence, reverses, frozen, posted_at
+        )
         self.entries.append(entry)
         self.publish("assessment.events", key, "assessment.entry_posted.v1", entry_id=entry_id)
+        return entry
+
+    def give_back(self, unit: str, month: str, fen: int, evidence: tuple[str, ...]) -> Entry:
+        """Post what a unit's month gets back for its cap, and tell it."""
+        entry_id, place = identity(f"entry-{len(self.entries)}"), f"{unit}:{month}"
+        entry = Entry(entry_id, None, "C-MONTH-CAP", place, unit, month, fen, 1, evidence, None, None, NOW)
+        self.entries.append(entry)
+        self.publish("assessment.events", place, "assessment.month_entry_posted.v1", entry_id=entry_id)
         return entry
 
     def snapshot(self) -> Snapshot:
@@ -200,7 +228,14 @@ class World:
                 self.cases, self.deadlines, self.answers, self.recorded, frozenset({"repair", "office"})
             ),
             Assessment(
-                self.scored, self.misses, self.overdue, self.entries, frozenset(self.evidence), {1: RULE_BOOK}
+                self.scored,
+                self.misses,
+                self.overdue,
+                self.entries,
+                frozenset(self.evidence),
+                {1: RULE_BOOK},
+                self.frozen,
+                self.pools,
             ),
             frozenset(self.notified),
         )
@@ -219,6 +254,32 @@ def sound_world() -> World:
     world.miss(late, at=NOW - timedelta(days=90))
     world.answer(late)
     return world
+
+
+def freeze_and_cap(world: World) -> None:
+    """Let a sound world learn of an earlier miss once its late one's month is frozen.
+
+    The late one turns out to be a repeat and costs 240 yuan instead of 120. The correction goes to September,
+    the next open month. The pool of 1000 yuan caps that at 100, so it gets 20 yuan back.
+    """
+    late = [one for one in world.entries if one.case_id == LATE]
+    at = NOW - timedelta(days=90)
+    world.frozen[month_of(at)] = NOW - timedelta(days=50)
+    earlier = world.register("earlier", origin="history")
+    evidence = world.miss(earlier, at=at - timedelta(days=10)).event_id
+    world.answer(earlier)
+    for one in late:
+        key, fen = (LATE, one.clause, one.occurrence), one.amount_fen
+        world.book(*key, -fen, one.evidence, at=at, reverses=one.entry_id, carried_to="2026-09")
+        world.book(*key, 2 * fen, (*one.evidence, evidence), at=at, carried_to="2026-09")
+    world.pools += [
+        Pool("repair", "2026-01", NOW - timedelta(days=20), 50_000_000),
+        Pool("repair", "2026-09", NOW - timedelta(days=18), 100_000),
+        Pool("repair", "2026-09", NOW - timedelta(days=19), 7),
+        Pool("repair", "2026-10", NOW - timedelta(days=17), None),
+        Pool("office", "2026-09", NOW - timedelta(days=16), 0),
+    ]
+    world.give_back("repair", "2026-09", 2_000, late[0].evidence)
 
 
 def found(world: World) -> dict[str, Finding]:

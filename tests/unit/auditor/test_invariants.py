@@ -10,7 +10,18 @@ from deploy.auditor.facts import DeadLetter
 from deploy.auditor.rows import OverdueWorkday, ScoredCase
 from deploy.auditor.run import judge
 from tests.support.audit_damages import DAMAGES, is_registration, reverse
-from tests.support.audit_world import ANSWERED, LATE, NOW, OLD, OPEN, World, found, identity, sound_world
+from tests.support.audit_world import (
+    ANSWERED,
+    LATE,
+    NOW,
+    OLD,
+    OPEN,
+    World,
+    found,
+    freeze_and_cap,
+    identity,
+    sound_world,
+)
 
 
 def test_a_sound_installation_passes() -> None:
@@ -59,6 +70,23 @@ def test_a_reversed_and_corrected_entry_is_no_violation() -> None:
     reverse(world, first)
     at = NOW - timedelta(days=90)
     world.book(LATE, first.clause, first.occurrence, first.amount_fen, first.evidence, at=at)
+
+    assert found(world) == {}
+
+
+def test_a_correction_after_freezing_and_a_capped_month_are_no_violation() -> None:
+    world = sound_world()
+    freeze_and_cap(world)
+
+    assert found(world) == {}
+
+
+def test_a_month_entry_told_after_the_log_was_read_is_in_flight() -> None:
+    world = sound_world()
+    freeze_and_cap(world)
+    told = next(one for one in world.outbox.values() if one.type == "assessment.month_entry_posted.v1")
+    world.outbox[told.event_id] = told._replace(settled=False)
+    world.records = [one for one in world.records if one.event_id != told.event_id]
 
     assert found(world) == {}
 
