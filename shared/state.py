@@ -16,7 +16,7 @@ from shared import outbox
 from shared.contracts.envelope import Event, Received
 from shared.database import delivery_metadata
 
-__all__ = ["apply", "find", "load_all", "publish", "state_entries"]
+__all__ = ["apply", "find", "list_keys", "load_all", "publish", "state_entries"]
 
 state_entries = sa.Table(
     "state_entries",
@@ -92,6 +92,17 @@ async def load_all(session: AsyncSession, kind: type[S]) -> list[S]:
         .order_by(state_entries.c.key)
     )
     return [kind.model_validate(body) for (body,) in rows]
+
+
+async def list_keys(session: AsyncSession, kind: type[Event]) -> list[str]:
+    """The keys of every entity of one kind, in order."""
+    return list(
+        await session.scalars(
+            sa.select(state_entries.c.key)
+            .where(state_entries.c.topic == kind.topic, state_entries.c.type == kind.type)
+            .order_by(state_entries.c.key)
+        )
+    )
 
 
 async def find(session: AsyncSession, kind: type[S], key: str) -> S | None:

@@ -30,10 +30,11 @@ class Books:
         return self._books
 
     async def load(self, session: AsyncSession) -> Mapping[int, RuleBook]:
-        """Read every rule book."""
-        for entry in await state.load_all(session, RuleBookState):
-            if entry.version not in self._books:
-                self._books[entry.version] = read_rule_book(entry.body)
+        """Return every rule book there is by now; what was read before is not read again."""
+        if len(await state.list_keys(session, RuleBookState)) > len(self._books):
+            for entry in await state.load_all(session, RuleBookState):
+                if entry.version not in self._books:
+                    self._books[entry.version] = read_rule_book(entry.body)
         return self._books
 
     async def first(self, session: AsyncSession) -> datetime:
