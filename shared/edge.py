@@ -10,13 +10,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from prometheus_client import Histogram
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.ids import uuid7
 from shared.logs import REQUEST_ID, get_logger
 from shared.metrics import Metrics
-from shared.problems import OnError, problem_response
+from shared.problems import OnError, Problem
 
 __all__ = ["Edge", "FirstRoute", "Headers"]
 
@@ -95,10 +94,7 @@ class Edge:
             REQUEST_ID.reset(named)
 
     async def _answer(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
-        refusal = self._refusal(scope, headers)
-        if refusal is not None:
-            await refusal(scope, receive, send)
-            return
+        self._check(scope, headers)
         if b"content-length" not in headers:  # else the server holds the body to the length announced
             receive = self._limited(receive)
         first = self._first.get((scope["method"], scope["path"]))
@@ -107,13 +103,13 @@ class Edge:
         else:
             await first(scope, headers, receive, send)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+    def _check(self, scope: Scope, headers: Headers) -> None:
+        """Problem for a request that nothing behind the edge shall see."""
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self._max_body:
-            return _too_large(scope["state"]["request_id"], self._max_body)
+            raise Problem(413, f"内容太大，最多 {self._max_body // 1024} KB")
         if scope["method"] not in _SAFE_METHODS and _is_forged(headers):
-            return problem_response(403, "请求来自别的网站，已拒绝", request_id=scope["state"]["request_id"])
-        return None
+            raise Problem(403, "请求来自别的网站，已拒绝")
 
     def _limited(self, receive: Receive) -> Receive:
         seen = 0
@@ -155,7 +151,3 @@ def _is_forged(headers: Headers) -> bool:
         return site not in {b"same-origin", b"none"}
     origin = headers.get(b"origin")
     return origin is not None and origin.partition(b"://")[2] != headers.get(b"host")
-
-
-def _too_large(request_id: str, limit: int) -> Response:
-    return problem_response(413, f"内容太大，最多 {limit // 1024} KB", request_id=request_id)

@@ -24,6 +24,9 @@ OnError = Callable[[Request, Exception], Awaitable[Response]]
 
 SIGN_IN_PATH = "/dispatch/sign-in"
 
+_TOO_LONG = "exceeded maximum size"
+"""How the reader of forms begins to say that a field is longer than it takes (1 MB)."""
+
 _MESSAGES = {
     "missing": "必须填写",
     "string_too_short": "太短",
@@ -31,6 +34,11 @@ _MESSAGES = {
     "string_type": "应为文字",
     "int_parsing": "应为整数",
     "int_type": "应为整数",
+    "int_from_float": "应为整数",
+    "greater_than_equal": "不能小于 {ge}",
+    "greater_than": "应大于 {gt}",
+    "less_than_equal": "不能大于 {le}",
+    "less_than": "应小于 {lt}",
     "uuid_parsing": "不是有效的编号",
     "enum": "不是可选的值",
     "literal_error": "不是可选的值",
@@ -128,6 +136,8 @@ class _Answers:
         return self._answer(request, 422, detail, fields=fields)
 
     async def http(self, request: Request, error: HTTPException) -> Response:
+        if _TOO_LONG in str(error.detail):
+            return self._answer(request, 413, "填写的文字太长，请缩短后再提交")
         return self._answer(request, error.status_code, explain(error.status_code).cause)
 
     async def sign_in(self, request: Request, _error: SignInRequiredError) -> Response:

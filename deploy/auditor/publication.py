@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from deploy.auditor.facts import OutboxRow, Record, Snapshot
-from deploy.auditor.layout import TOPICS, Kind
+from deploy.auditor.layout import TOPICS, Kind, groups_of
 from deploy.auditor.verdict import Finding
 
 __all__ = ["check_publication"]
@@ -34,9 +34,14 @@ def check_publication(snapshot: Snapshot) -> Finding:
 
 
 def _judge_foreign(snapshot: Snapshot, record: Record, finding: Finding) -> None:
-    """A record nobody published is harmless only where every reader put it aside."""
+    """A record nobody published is harmless where every reader put it aside.
+
+    Where nobody reads, it is as long as it does not pass for an event.
+    """
     if snapshot.is_quarantined(record):
         finding.set_apart("dead_letters_of_unknown_origin", str(record))
+    elif record.event_id is None and not groups_of(record.topic):
+        finding.set_apart("garbage_nobody_reads", str(record))
     elif record.event_id is None:
         finding.violate(f"日志记录 {record} 没有事件编号，不是任何服务发布的", record.key)
     else:

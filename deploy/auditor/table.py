@@ -12,6 +12,7 @@ _UNDER_WAY = {"unpublished": "条事件待发布", "lag": "条消息待处理", 
 _APART = {
     "history_without_answer": "件历史反映没有记录答复",
     "dead_letters_of_unknown_origin": "条来历不明的记录已全部作为死信",
+    "garbage_nobody_reads": "条不是事件的记录在没有人读的主题里",
 }
 
 

@@ -117,5 +117,10 @@ def _show_refusals(report: "Report", console: "Console") -> None:
         console.print(f"没有导入的行和原因：{report.error_workbook}", markup=False)
     if report.in_progress:
         console.print(f"{report.in_progress} 条还在处理，可稍后再看；处理不了的见 huiying dead list")
-    if report.unknown_categories:
-        console.print(f"{report.unknown_categories} 行的类别不在考核细则里，已按内容派单")
+    for unknown in report.unknown_categories[:SHOWN]:
+        line = f"第 {unknown.row} 行：类别“{unknown.category}”不在考核细则里，已按内容派单"
+        console.print(printable(line), markup=False)
+    if len(report.unknown_categories) > SHOWN:
+        console.print(f"……另有 {len(report.unknown_categories) - SHOWN} 行的类别不在考核细则里")
+    if report.unused_columns:
+        console.print(printable(f"没有用到的列：{'、'.join(report.unused_columns)}"), markup=False)

@@ -61,6 +61,13 @@ class Table:
     places: Mapping[Column, int]
     rows: tuple[SheetRow, ...]
 
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Names of the columns that were not recognised."""
+        used = set(self.places.values())
+        names = (str(cell).strip() for index, cell in enumerate(self.header) if index not in used)
+        return tuple(name for name in names if name)
+
 
 def find_table(sheets: Sequence[Sheet]) -> Table:
     """Return the first sheet's table that has every column it needs.

@@ -11,7 +11,7 @@ from deploy.importing.columns import Table, find_table
 from deploy.importing.errors_workbook import write_errors
 from deploy.importing.reading import read_sheets
 from deploy.importing.rows import Entry, Refusal, judge
-from deploy.importing.sending import Sent, send
+from deploy.importing.sending import Sent, UnknownCategory, send
 from deploy.local.errors import LaunchError
 
 __all__ = ["Job", "Report", "open_job"]
@@ -22,6 +22,7 @@ class Report:
     """What an import did, or with `dry_run` would do. Every row read is accepted, already there or refused.
 
     `answers` counts apart; an answer that was refused is listed in the error workbook, its complaint is in.
+    `unknown_categories` are rows routed by their words, `unused_columns` columns that mean nothing here.
     `in_progress` is how many were not assigned or answered yet when the waiting ended, None without waiting.
     """
 
@@ -31,7 +32,8 @@ class Report:
     refused: int
     error_workbook: str | None
     answers: dict[str, int]
-    unknown_categories: int
+    unknown_categories: tuple[UnknownCategory, ...]
+    unused_columns: tuple[str, ...]
     dry_run: bool
     in_progress: int | None = None
     refusals: tuple[Refusal, ...] = field(default=(), repr=False)
@@ -93,7 +95,8 @@ class Job:
             refused=len(self.refusals) + sent.complaints.refused,
             error_workbook=str(workbook) if workbook else None,
             answers=asdict(sent.answers),
-            unknown_categories=sent.unknown_categories,
+            unknown_categories=tuple(sent.unknown_categories),
+            unused_columns=self.table.unused,
             dry_run=dry_run,
             refusals=tuple(refusals),
         )

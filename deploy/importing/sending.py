@@ -11,7 +11,7 @@ from deploy.importing.columns import Column, Table
 from deploy.importing.rows import Entry, Reason, Refusal, column_name
 from deploy.local.errors import LaunchError
 
-__all__ = ["Counts", "Sent", "batches", "send"]
+__all__ = ["Counts", "Sent", "UnknownCategory", "batches", "send"]
 
 BATCH_ROWS = 200
 BATCH_BYTES = 2_000_000  # of JSON; an installation takes 4 MiB
@@ -28,6 +28,14 @@ class Counts:
     refused: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class UnknownCategory:
+    """A row whose category the rule book does not know; it was routed by its words."""
+
+    row: int
+    category: str
+
+
 @dataclass(slots=True)
 class Sent:
     """What became of an import's entries so far. `refusals` has each row at most once."""
@@ -35,7 +43,7 @@ class Sent:
     complaints: Counts = field(default_factory=Counts)
     answers: Counts = field(default_factory=Counts)
     refusals: list[Refusal] = field(default_factory=list)
-    unknown_categories: int = 0
+    unknown_categories: list[UnknownCategory] = field(default_factory=list)
 
 
 def send(
@@ -82,7 +90,10 @@ def _send_complaints(client: Client, table: Table, batch: Sequence[Entry], sent:
         plain = [batch[index].complaint.model_copy(update={"category": None}) for index in strange]
         for index, outcome in zip(strange, _post(client, COMPLAINTS, plain), strict=True):
             outcomes[index] = outcome
-            sent.unknown_categories += outcome["outcome"] != "refused"
+            if outcome["outcome"] != "refused":
+                entry = batch[index]
+                unknown = UnknownCategory(entry.row.number, entry.complaint.category or "")
+                sent.unknown_categories.append(unknown)
     return _note(table, batch, outcomes, sent.complaints, sent.refusals)
 
 

@@ -117,6 +117,10 @@ class Postgres:
                     f"数据由 PostgreSQL {made_by} 建立，现在的程序是 {major}", "请先导出再导入数据"
                 )
             return
+        if self.data.is_dir() and any(self.data.iterdir()):
+            raise LaunchError(
+                f"数据库文件夹 {self.data} 不完整（缺少 PG_VERSION）", "请恢复备份，或换一个数据文件夹"
+            )
         make_folder(self.data.parent, 0o755)
         fresh = self.data.with_name(f"{self.data.name}.new")
         shutil.rmtree(fresh, ignore_errors=True)

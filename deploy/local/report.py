@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.installation import Demonstration, Installation
+from deploy.local.postgres import postgres_folder
 from deploy.local.services import Addresses
 
 __all__ = ["DEMO_ACCOUNTS", "DEMO_PASSWORD", "show"]
@@ -31,7 +32,11 @@ def show(console: Console, installation: Installation, addresses: Addresses) -> 
     console.print("[bold]回应 Huiying 已启动[/bold]")
     console.print(_pages(addresses))
     console.print(_sign_ins(installation))
-    console.print(f"数据与日志：{installation.data_dir}    按 Ctrl-C 停止", markup=False, soft_wrap=True)
+    console.print(f"数据与日志：{installation.data_dir}", markup=False, soft_wrap=True)
+    database = postgres_folder(installation.data_dir, installation.id)
+    if not database.is_relative_to(installation.data_dir):
+        console.print(f"数据库：{database}（备份和删除时不要漏掉）", markup=False, soft_wrap=True)
+    console.print("按 Ctrl-C 停止", markup=False)
 
 
 def _pages(addresses: Addresses) -> Table:

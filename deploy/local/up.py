@@ -33,6 +33,7 @@ from deploy.local.services import (
     LABELS,
     ROOT,
     Addresses,
+    find_gateway,
     gateway,
     own_environment,
     service,
@@ -85,6 +86,7 @@ class _Run:
             names = "、".join(LABELS[name] for name in left_behind)
             self.say(f"上次没有正常停止，已收回遗留的进程：{names}")
         check_port(self.launch.port)
+        find_gateway()  # what is missing is said before anything is put in
         choose_ports(self.installation)
         self._decide_on_demonstration()
         addresses = Addresses(self.installation, self.launch.port)
@@ -104,10 +106,12 @@ class _Run:
             self._stop(addresses)
 
     def _decide_on_demonstration(self) -> None:
+        """Decide at the first start; it is kept as soon as people may be put in, see `_prepare`."""
         if self.installation.demonstration is Demonstration.UNDECIDED:
             wanted = self.launch.demo
             self.installation.demonstration = Demonstration.WANTED if wanted else Demonstration.DECLINED
-            self.installation.save()
+        elif self.installation.demonstration is not Demonstration.DECLINED and not self.launch.demo:
+            self.say("演示账号在以前启动时已经放入，--no-demo 不会移除它们；不需要的请由系统管理员停用")
 
     def _start(self, addresses: Addresses) -> None:
         services = {
@@ -179,6 +183,7 @@ class _Run:
             "HUIYING_AUDITOR_PASSWORD": self.installation.role_passwords[AUDITOR],
             "HUIYING_ADMINISTRATOR_PASSWORD": self.installation.administrator_password,
         }
+        self.installation.save()
         demo = [] if self.installation.demonstration is Demonstration.DECLINED else ["--demo"]
         self._command(addresses, "migrate", "--token-file", str(self.token_file), *demo, **extra)
         freshness.remember(self.installation, addresses)

@@ -128,7 +128,7 @@ class PoolNew(BaseModel):
 
     unit: str = Field(max_length=50)
     from_month: str = Field(max_length=20)
-    amount_fen: int | None = Field(ge=0, lt=10**13)
+    amount_fen: int | None = Field(strict=True, ge=0, lt=10**13)
 
 
 class PoolModel(BaseModel):

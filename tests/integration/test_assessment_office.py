@@ -71,6 +71,16 @@ async def test_the_office_caps_and_freezes_a_month_on_the_pages(world: World) ->
         303,
         "/assessment/statements?month=2019-04",
     )
+    lifted = await office.post(
+        "/assessment/pools",
+        data=form | {"from_month": "2019-05", "amount": "", "uncapped": "true"},
+        headers=HTML,
+    )
+    assert lifted.status_code == 303
+    assert [one["amount_fen"] for one in (await office.get("/assessment/api/pools")).json()] == [
+        None,
+        100_000,
+    ]
     frozen = (await office.get("/assessment/statements?month=2019-04", headers=HTML)).text
     assert "已冻结" in frozen
     assert "各单位已经核对" not in frozen
@@ -86,6 +96,8 @@ async def test_the_office_caps_and_freezes_a_month_on_the_pages(world: World) ->
         ({"unit": "repair", "from_month": "", "amount": "1"}, "2019-04 这样"),
         ({"unit": "repair", "from_month": "2999-01", "amount": "1"}, "最多提前一年"),
         ({"unit": "repair", "from_month": "2019-04", "amount": "12万"}, "例如 120000"),
+        ({"unit": "repair", "from_month": "2019-04", "amount": ""}, "两者只取其一"),
+        ({"unit": "repair", "from_month": "2019-04", "amount": "1", "uncapped": "true"}, "两者只取其一"),
     ],
 )
 async def test_a_wrong_pool_is_shown_again_with_what_is_wrong(
@@ -102,6 +114,7 @@ async def test_the_api_says_what_is_wrong_with_a_pool_or_a_month(world: World) -
     for body in (
         POOL | {"amount_fen": -1},
         POOL | {"amount_fen": 1.5},
+        POOL | {"amount_fen": "100"},
         POOL | {"amount_fen": 10**13},
         POOL | {"unit": "nobody"},
         POOL | {"from_month": "2019-4"},
@@ -118,7 +131,7 @@ async def test_the_api_says_what_is_wrong_with_a_pool_or_a_month(world: World) -
     assert "各单位已经核对" not in now
     this_month = now.partition("<title>")[2][:7]
     reply = await world.office.post(f"/assessment/api/months/{this_month}/freeze")
-    assert (reply.status_code, "还没有结束" in reply.json()["detail"]) == (409, True)
+    assert (reply.status_code, "还没有结束" in reply.json()["detail"]) == (422, True)
 
 
 async def test_what_comes_after_freezing_is_in_the_next_months_statement_with_its_reference(

@@ -97,7 +97,8 @@ def test_a_dry_run_with_json_prints_one_object_and_sends_nothing(tmp_path: Path)
         "refused": 0,
         "error_workbook": None,
         "answers": {"accepted": 2, "already_there": 0, "refused": 0},
-        "unknown_categories": 0,
+        "unknown_categories": [],
+        "unused_columns": [],
         "dry_run": True,
         "in_progress": None,
     }

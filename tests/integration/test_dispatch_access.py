@@ -128,7 +128,7 @@ def body_of(row: Row) -> dict[str, Any]:
         "/dispatch/api/dead-letters/{letter_id}/discard": {"json": {"reason": "重复"}},
         "/dispatch/sign-in": {"data": account},
         "/dispatch/accounts": {"data": person},
-        "/dispatch/cases/{complaint_id}/answer": {"data": {"text": "已经修好,给您添麻烦了。"}},
+        "/dispatch/cases/{complaint_id}/answer": {"data": {"text": "已经修好，给您添麻烦了。"}},
         "/dispatch/cases/{complaint_id}/reveal": {"data": {"reason": "联系上门时间"}},
     }
     return {} if row.method == "GET" else bodies.get(row.path, {})

@@ -16,7 +16,7 @@ from shared.problems import Problem
 from tests.support.dispatch import Desk, complaint, desk, minutes_ago, person
 from tests.support.infrastructure import PostgresServer
 
-TEXT = "水管已经换好,损失由我们承担。"
+TEXT = "水管已经换好，损失由我们承担。"
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ async def test_repeating_a_step_is_refused_and_changes_nothing(at_desk: Desk) ->
     with pytest.raises(Problem) as raised:
         await at_desk.act(case_id, Action.ACCEPT, person())
 
-    assert (raised.value.status, raised.value.detail) == (409, "任务现在是“已接单”,不能接单")
+    assert (raised.value.status, raised.value.detail) == (409, "任务现在是“已接单”，不能接单")
     assert await at_desk.names(case_id) == ["assigned", "accepted"]
 
 

@@ -102,7 +102,7 @@ async def test_importing_again_changes_nothing(at_desk: Desk) -> None:
     ("row", "reason"),
     [
         (reply(text=" \r\n\t"), "请写答复内容"),
-        (reply(text="长" * (LONGEST_ANSWER + 1)), f"答复太长,最多 {LONGEST_ANSWER} 个字"),
+        (reply(text="长" * (LONGEST_ANSWER + 1)), f"答复太长，最多 {LONGEST_ANSWER} 个字"),
         (reply(answered_at=datetime(2099, 1, 1, tzinfo=UTC)), "答复时间在将来"),
         (reply(answered_at=REGISTERED - timedelta(minutes=1)), "答复时间早于反映时间"),
     ],
@@ -145,7 +145,7 @@ async def test_a_live_complaint_takes_no_recorded_answer(at_desk: Desk) -> None:
     (case_id,) = await at_desk.register(pair)
 
     ((outcome, reason),) = await outcomes(at_desk, reply(answered_at=SystemClock().now()))
-    assert (outcome, reason) == ("refused", "这件反映由本系统办理,请在任务清单里答复")
+    assert (outcome, reason) == ("refused", "这件反映由本系统办理，请在任务清单里答复")
     assert await at_desk.names(case_id) == ["assigned"]
 
 

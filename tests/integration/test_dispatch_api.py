@@ -89,7 +89,7 @@ async def test_a_case_is_worked_on_step_by_step(counter: Counter) -> None:
 
     assert (accepted.status_code, accepted.json()["state"]) == (200, "accepted")
     assert accepted.json()["history"][-1]["by"] == "王建国"
-    assert (again.status_code, again.json()["detail"]) == (409, "任务现在是“已接单”,不能接单")
+    assert (again.status_code, again.json()["detail"]) == (409, "任务现在是“已接单”，不能接单")
     assert (empty.status_code, empty.json()["errors"][0]["field"]) == (422, "text")
     assert (unknown.status_code, unknown.json()["errors"][0]["field"]) == (422, "action")
     assert answered.json()["answer"]["text"] == "已修好。"

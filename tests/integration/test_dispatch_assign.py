@@ -45,7 +45,7 @@ async def test_a_complaint_nothing_speaks_for_goes_to_the_office(at_desk: Desk) 
 
     case = await at_desk.case(case_id)
     assert (case["unit"], case["category"], case["fallback"]) == ("office", None, True)
-    assert case["reason"] == "没有派单规则对得上,由生产管理室研判"
+    assert case["reason"] == "没有派单规则对得上，由生产管理室研判"
 
 
 async def test_a_registration_waits_for_its_content(at_desk: Desk) -> None:

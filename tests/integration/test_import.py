@@ -124,7 +124,8 @@ async def test_a_workbook_becomes_assigned_answered_and_scored_cases_once(
             "refused": 3,
             "error_workbook": str(tmp_path / "留言.错误.xlsx"),
             "answers": {"accepted": answers, "already_there": 0, "refused": 0},
-            "unknown_categories": 0,
+            "unknown_categories": [],
+            "unused_columns": [],
             "dry_run": False,
             "in_progress": 0,
         }

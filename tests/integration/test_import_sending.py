@@ -13,7 +13,7 @@ from werkzeug import Request, Response
 
 from deploy.client import Client
 from deploy.importing.run import Job, Report, open_job
-from deploy.importing.sending import ANSWERS, BATCH_BYTES, BATCH_ROWS, COMPLAINTS
+from deploy.importing.sending import ANSWERS, BATCH_BYTES, BATCH_ROWS, COMPLAINTS, UnknownCategory
 from deploy.local.errors import LaunchError
 from shared.clock import SystemClock
 from tests.support.import_files import HEADER, row, write_workbook
@@ -105,7 +105,8 @@ def test_a_second_import_of_the_same_file_changes_nothing(
         "refused": 0,
         "error_workbook": None,
         "answers": {"accepted": total, "already_there": 0, "refused": 0},
-        "unknown_categories": 0,
+        "unknown_categories": (),
+        "unused_columns": (),
         "dry_run": False,
         "in_progress": None,
     }
@@ -154,7 +155,7 @@ def test_a_category_of_another_system_does_not_keep_a_complaint_out(
         client, job(tmp_path, [*row(1), "别处的类别"], [*row(2), "water.leak"], header=(*HEADER, "类别"))
     )
 
-    assert (report.accepted, report.unknown_categories) == (2, 1)
+    assert (report.accepted, report.unknown_categories) == (2, (UnknownCategory(2, "别处的类别"),))
     assert "category" not in installation.complaints["1"]
     assert installation.complaints["2"]["category"] == "water.leak"
 

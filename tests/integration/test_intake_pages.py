@@ -40,6 +40,20 @@ async def test_the_form_offers_the_categories_of_each_unit(desk: Desk) -> None:
     assert page.headers["content-security-policy"].startswith("default-src 'self'")
 
 
+@pytest.mark.parametrize("size", [2_000_000, 5_000_000])
+@pytest.mark.parametrize("multipart", [False, True])
+async def test_a_text_beyond_all_bounds_is_said_to_be_too_long_on_a_page(
+    desk: Desk, size: int, multipart: bool
+) -> None:
+    parts = {"files": {"text": (None, "x" * size)}} if multipart else {"data": {"text": "x" * size}}
+    sent = await desk.client.post("/complaints", **parts)
+
+    assert (sent.status_code, sent.headers["content-type"]) == (413, "text/html; charset=utf-8")
+    assert "内容太大" in sent.text
+    assert "太长" in sent.text or "最多 4096 KB" in sent.text
+    assert await desk.value("SELECT count(*) FROM complaints") == 0
+
+
 async def test_report_then_track(desk: Desk) -> None:
     key = await form_key(desk)
     fields = {

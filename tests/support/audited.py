@@ -171,7 +171,7 @@ async def _register(system: System, numbers: range) -> None:
         for number in numbers:
             response = await client.post(
                 "/api/complaints",
-                json={"text": f"三号楼一单元的水管爆裂,水流了一地({number})"},
+                json={"text": f"三号楼一单元的水管爆裂，水流了一地({number})"},
                 headers={"Idempotency-Key": f"key-{number}"},
             )
             assert response.status_code == 201, response.text
@@ -218,7 +218,7 @@ async def _work(system: System, token: str) -> None:
     """One live case is accepted, completed and answered."""
     (complaint,) = (await _live_cases(system))[:1]
     async with system.client("dispatch", token) as client:
-        for action, text in (("accept", ""), ("complete", ""), ("answer", "已经修好,感谢您的反映")):
+        for action, text in (("accept", ""), ("complete", ""), ("answer", "已经修好，感谢您的反映")):
             response = await client.post(
                 f"/dispatch/api/cases/{complaint}/actions", json={"action": action, "text": text}
             )

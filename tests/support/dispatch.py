@@ -67,7 +67,7 @@ def person(role: Role = Role.UNIT_MEMBER, unit: str | None = "water") -> Princip
 def complaint(
     registered_at: datetime,
     *,
-    text: str = "一楼的水管爆裂,水流了一地",
+    text: str = "一楼的水管爆裂，水流了一地",
     category: str | None = "water.leak",
     urgency: Urgency | None = None,
     source: str | None = None,

@@ -19,7 +19,7 @@ from shared.problems import FieldProblem, Problem, install
 
 class Report(BaseModel):
     text: str = Field(min_length=1, max_length=5)
-    floor: int = 1
+    floor: int = Field(default=1, ge=-2, lt=99)
 
 
 @pytest.fixture
@@ -76,6 +76,9 @@ async def test_a_refusal_is_a_problem_with_fields(client: httpx.AsyncClient) -> 
         ({"text": ""}, "text", "太短"),
         ({"text": 7}, "text", "应为文字"),
         ({"text": "好", "floor": "三"}, "floor", "应为整数"),
+        ({"text": "好", "floor": 1.5}, "floor", "应为整数"),
+        ({"text": "好", "floor": -3}, "floor", "不能小于 -2"),
+        ({"text": "好", "floor": 99}, "floor", "应小于 99"),
     ],
 )
 async def test_a_wrong_field_is_named_in_chinese_with_its_reason(
@@ -194,5 +197,6 @@ async def test_a_client_that_leaves_in_the_middle_is_no_failure_of_ours() -> Non
 def test_every_message_template_can_be_filled() -> None:
     from shared.problems import _MESSAGES
 
-    fill: Callable[[str], str] = lambda text: text.format(max_length=5, min_length=1)  # noqa: E731
+    bounds = dict.fromkeys(("max_length", "min_length", "ge", "gt", "le", "lt"), 5)
+    fill: Callable[[str], str] = lambda text: text.format(**bounds)  # noqa: E731
     assert all("{" not in fill(text) for text in _MESSAGES.values())

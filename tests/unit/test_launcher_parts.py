@@ -13,11 +13,13 @@ from deploy.local import installation as installations
 from deploy.local.children import Child, ProcessIdentity
 from deploy.local.descriptor import Descriptor, find_descriptor, remove_descriptor, write_descriptor
 from deploy.local.errors import LaunchError
-from deploy.local.installation import choose_ports, open_installation
+from deploy.local.installation import Demonstration, choose_ports, open_installation
 from deploy.local.java import find_java
 from deploy.local.kafka import new_cluster_id
 from deploy.local.orphans import STORES
 from deploy.local.places import free_ports, port_is_free
+from deploy.local.postgres import Postgres
+from deploy.local.up import Launch, _Run
 
 
 def test_a_missing_program_is_a_clear_error(tmp_path: Path) -> None:
@@ -58,6 +60,36 @@ def test_a_broken_installation_file_is_a_clear_error(tmp_path: Path) -> None:
 
     with pytest.raises(LaunchError, match="不能读取"), open_installation(tmp_path):
         pass
+
+
+def test_a_database_folder_without_its_mark_is_a_clear_error_and_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "postgres"
+    folder.mkdir()
+    (folder / "base").write_text("kept")
+
+    with pytest.raises(LaunchError, match="不完整（缺少 PG_VERSION）"):
+        Postgres(folder, 1, "secret").child(tmp_path / "log")
+
+    assert [each.name for each in tmp_path.iterdir()] == ["postgres"]
+
+
+def test_whether_there_is_a_demonstration_is_decided_anew_while_nothing_was_put_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def decided(*, demo: bool, put_in: bool = False) -> Demonstration:
+        with open_installation(tmp_path) as installation:
+            run = _Run(Launch(1, tmp_path, demo=demo), installation)
+            run._decide_on_demonstration()
+            if put_in:
+                installation.save()
+            return installation.demonstration
+
+    assert decided(demo=True) is Demonstration.WANTED
+    assert decided(demo=False) is Demonstration.DECLINED
+    assert decided(demo=True, put_in=True) is Demonstration.WANTED
+    assert "演示账号" not in capsys.readouterr().out
+    assert decided(demo=False) is Demonstration.WANTED
+    assert "演示账号在以前启动时已经放入" in capsys.readouterr().out
 
 
 def test_inner_ports_are_kept_while_they_are_free(tmp_path: Path) -> None:

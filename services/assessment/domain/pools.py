@@ -6,6 +6,7 @@ Entries carried into a month out of a frozen one count where they are booked: th
 """
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
@@ -52,8 +53,8 @@ class AmountError(ValueError):
 
 
 def read_yuan(text: str) -> int:
-    """Return an amount in yuan, such as 120000 or 120,000.50, in fen. AmountError if it is none."""
-    found = _YUAN.fullmatch(text.strip().replace(",", "").replace("，", ""))
+    """Return an amount in yuan, such as 120000 or １２０，０００．５０, in fen. AmountError if it is none."""
+    found = _YUAN.fullmatch(unicodedata.normalize("NFKC", text).strip().replace(",", ""))
     if found is None:
         raise AmountError("金额应是不超过 11 位的元数，最多两位小数，例如 120000 或 120000.50")
     return int(found[1]) * 100 + int((found[2] or "").ljust(2, "0"))

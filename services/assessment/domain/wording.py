@@ -108,9 +108,9 @@ def month_of(instant: datetime) -> str:
 
 
 def yuan(fen: int) -> str:
-    """Return an amount in yuan with two decimals."""
+    """Return an amount in yuan with two decimals, such as 1,250.00."""
     sign = "-" if fen < 0 else ""
-    return f"{sign}{abs(fen) // 100}.{abs(fen) % 100:02d}"
+    return f"{sign}{abs(fen) // 100:,}.{abs(fen) % 100:02d}"
 
 
 def _late(miss: Miss, act: str) -> str:

@@ -21,11 +21,12 @@ _POOLS = "/assessment/pools"
 
 
 class PoolForm(BaseModel):
-    """What the form for a pool holds; no amount: no cap from then on."""
+    """What the form for a pool holds: an amount, or the word that there is no cap from then on."""
 
     unit: str = Field(default="", max_length=50)
     from_month: str = Field(default="", max_length=20)
     amount: str = Field(default="", max_length=30)
+    uncapped: bool = False
 
 
 @router.get("/pools")
@@ -40,8 +41,10 @@ async def post_pool(here: Here, form: Annotated[PoolForm, Form()]) -> Response:
     values = form.model_dump()
     if not form.unit:
         return await _page(here, values, {"unit": "请选择单位"}, 422)
+    if form.uncapped == bool(form.amount.strip()):
+        return await _page(here, values, {"amount": "请填写金额，或者勾选“不封顶”，两者只取其一"}, 422)
     try:
-        amount_fen = read_yuan(form.amount) if form.amount.strip() else None
+        amount_fen = None if form.uncapped else read_yuan(form.amount)
     except AmountError as error:
         return await _page(here, values, {"amount": str(error)}, 422)
     pool = Pool(form.unit, form.from_month, amount_fen)
@@ -55,7 +58,7 @@ async def post_pool(here: Here, form: Annotated[PoolForm, Form()]) -> Response:
 
 async def _page(
     here: Visit,
-    values: Mapping[str, str] | None = None,
+    values: Mapping[str, object] | None = None,
     errors: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> Response:

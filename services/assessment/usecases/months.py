@@ -50,7 +50,7 @@ async def freeze(
 ) -> FrozenMonth:
     """Make a month's statement final: later entries of it go to the next open month. Repeatable.
 
-    Problem 422 for what is no month, 404 for one without a statement, 409 for one that is not over.
+    Problem 422 for what is no month or not over, 404 for a month without a statement.
     """
     now = clock.now()
     try:
@@ -60,7 +60,7 @@ async def freeze(
     try:
         check_freezable(month, now=now)
     except MonthError as error:
-        raise Problem(409, str(error), fields=[FieldProblem("month", str(error))]) from None
+        raise Problem(422, str(error), fields=[FieldProblem("month", str(error))]) from None
     await months.lock_months(session)
     return await months.find_frozen(session, month) or await months.add_frozen(session, month, who.person_id)
 

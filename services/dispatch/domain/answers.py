@@ -32,14 +32,14 @@ def text_problem(text: str) -> str | None:
     if not text:
         return "请写答复内容"
     if len(text) > LONGEST_ANSWER:
-        return f"答复太长,最多 {LONGEST_ANSWER} 个字"
+        return f"答复太长，最多 {LONGEST_ANSWER} 个字"
     return None
 
 
 def misfit(case: Case, answered_at: datetime) -> str | None:
     """Return in Chinese why a recorded answer does not fit its complaint, None if it does."""
     if case.live:
-        return "这件反映由本系统办理,请在任务清单里答复"
+        return "这件反映由本系统办理，请在任务清单里答复"
     if case.answered_at is not None:
         return "这件反映已经有答复"
     if answered_at < case.registered_at:

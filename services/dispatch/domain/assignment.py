@@ -87,7 +87,7 @@ class IllegalActionError(Exception):
     """The action does not follow from the state; the message, in Chinese, names both."""
 
     def __init__(self, state: State, action: Action) -> None:
-        super().__init__(f"任务现在是“{STATE_NAMES[state]}”,不能{ACTION_NAMES[action]}")
+        super().__init__(f"任务现在是“{STATE_NAMES[state]}”，不能{ACTION_NAMES[action]}")
         self.state = state
         self.action = action
 

@@ -164,18 +164,18 @@ def route(
 def _by_keywords(
     ranked: Sequence[_Vote], listed: Category | None, units: Mapping[str, str], office: str
 ) -> _Settled:
-    about = f"类别“{listed.name}”不限单位,且" if listed else ""
+    about = f"类别“{listed.name}”不限单位，且" if listed else ""
     own = listed.code if listed else None
     if not ranked:
-        reason = f"{about}没有派单规则对得上,由{units[office]}研判"
+        reason = f"{about}没有派单规则对得上，由{units[office]}研判"
         return _Settled(office, own, reason, fallback=True)
     best = ranked[0]
     if len(ranked) > 1 and ranked[1].votes == best.votes:
         names = "、".join(units[vote.unit] for vote in ranked if vote.votes == best.votes)
-        reason = f"{about}{names}同样对得上,由{units[office]}研判"
+        reason = f"{about}{names}同样对得上，由{units[office]}研判"
         return _Settled(office, own, reason, best.matched, fallback=True)
     shown = "".join(f"“{_plain(name)}”" for name in best.matched[:_SHOWN])
-    reason = f"{about}反映内容里有{shown},归{units[best.unit]}"
+    reason = f"{about}反映内容里有{shown}，归{units[best.unit]}"
     return _Settled(best.unit, own or best.category, reason, best.matched)
 
 

@@ -143,7 +143,7 @@ def _answer_history(
     """Answer a case of imported history by hand: the only step it still owes."""
     case = changes.case(command.complaint_id)
     if command.action is not Action.ANSWER:
-        raise Problem(409, "这是导入的历史件,只需要答复")
+        raise Problem(409, "这是导入的历史件，只需要答复")
     if case.answered_at is not None:
         raise Problem(409, "这件反映已经有答复")
     apply_recorded_answer(changes, case.complaint_id, text, at, reference=reference, now=now, by=by)

@@ -47,7 +47,7 @@ CARRIED = [
         "clause_code": "C-MONTH-CAP",
         "clause_title": "单月封顶",
         "amount_fen": 8000,
-        "explanation": "单月封顶：2019-04 本单位扣款合计 200.00 元，封顶为绩效总额 1200.00 元的 10%，"
+        "explanation": "单月封顶：2019-04 本单位扣款合计 200.00 元，封顶为绩效总额 1,200.00 元的 10%，"
         "即 120.00 元，冲减 80.00 元（细则第 1 版）",
     },
 ]
@@ -91,6 +91,8 @@ SAMPLES = [
             "month": "2019-04",
             "rule_book_version": 1,
             "units": STATEMENT_UNITS,
+            "total_fen": -100000,
+            "entry_count": 16,
             "capped": True,
             "frozen_at": None,
             "frozen_by": None,
@@ -106,6 +108,8 @@ SAMPLES = [
             "month": "2019-03",
             "rule_book_version": 1,
             "units": [one | {"cap_fen": None} for one in STATEMENT_UNITS],
+            "total_fen": 0,
+            "entry_count": 0,
             "capped": False,
             "frozen_at": ago(days=20),
             "frozen_by": "周正",
@@ -121,6 +125,8 @@ SAMPLES = [
             "month": "2011-01",
             "rule_book_version": 1,
             "units": [],
+            "total_fen": 0,
+            "entry_count": 0,
             "capped": False,
             "frozen_at": None,
             "frozen_by": None,

@@ -192,6 +192,19 @@ def test_garbage_that_every_reader_put_aside_is_listed_apart() -> None:
     assert apart == {"dead_letters_of_unknown_origin": [str(record)]}
 
 
+def test_garbage_where_nobody_reads_is_listed_apart_unless_it_passes_for_an_event() -> None:
+    world = sound_world()
+    record = world.append("assessment.events", "key", None, "garbage", None)
+
+    report = judge(world.snapshot())
+
+    assert report.ok
+    apart = next(one.apart for one in report.findings if one.id == "I3")
+    assert apart == {"garbage_nobody_reads": [str(record)]}
+    world.append("assessment.events", LATE, identity("forged"), "assessment.entry_posted.v1", 9)
+    assert "I3" in found(world)
+
+
 def test_an_event_that_waits_for_nothing_is_a_violation_after_a_minute() -> None:
     world = sound_world()
     world.inbox["notify", "assignment.events", OPEN] = 0

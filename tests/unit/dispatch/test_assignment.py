@@ -43,7 +43,7 @@ def test_every_state_and_action_has_a_name_and_every_state_its_row() -> None:
 def test_what_the_table_does_not_name_is_refused_with_the_state_s_name(state: State, action: Action) -> None:
     if action in TRANSITIONS[state]:
         return
-    with pytest.raises(IllegalActionError, match=f"“{STATE_NAMES[state]}”,不能{ACTION_NAMES[action]}"):
+    with pytest.raises(IllegalActionError, match=f"“{STATE_NAMES[state]}”，不能{ACTION_NAMES[action]}"):
         take_step(state, action, WITH_VISIT)
 
 

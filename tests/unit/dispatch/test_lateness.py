@@ -159,4 +159,4 @@ def test_a_recorded_answer_fits_only_an_unanswered_case_of_history_after_it_was_
         misfit(recorded._replace(answered_at=at("2019-09-28 10:00")), at("2019-09-29 10:00"))
         == "这件反映已经有答复"
     )
-    assert misfit(case(), at("2019-09-29 10:00")) == "这件反映由本系统办理,请在任务清单里答复"
+    assert misfit(case(), at("2019-09-29 10:00")) == "这件反映由本系统办理，请在任务清单里答复"

@@ -51,7 +51,7 @@ def test_a_category_of_no_unit_leaves_the_unit_to_the_keywords_and_stays() -> No
     chosen = routed("请问换水表要多久", category="general.consult")
 
     assert (chosen.unit, chosen.category) == ("water", "general.consult")
-    assert chosen.reason == "类别“咨询”不限单位,且反映内容里有“水表”,归自来水分公司"
+    assert chosen.reason == "类别“咨询”不限单位，且反映内容里有“水表”，归自来水分公司"
 
 
 def test_a_category_nobody_lists_counts_as_none() -> None:
@@ -62,16 +62,16 @@ def test_a_category_nobody_lists_counts_as_none() -> None:
     ("text", "unit", "category"),
     [
         ("三号楼停水两天了", "water", "water.no_water"),
-        ("家里水压太低,洗不了澡", "water", "water.pressure"),
+        ("家里水压太低，洗不了澡", "water", "water.pressure"),
         ("小区电梯坏了没人修", "property", "property.lift_fault"),
-        ("楼下烧烤摊油烟扰民,夜里睡不着", "property", "property.order"),
+        ("楼下烧烤摊油烟扰民，夜里睡不着", "property", "property.order"),
         ("饭菜里吃出钢丝球", "catering", "catering.foreign_body"),
         ("幼儿园收费太高", "childcare", "childcare.fee"),
-        ("停车费乱收,没有发票", "billing", "billing.parking_fee"),
+        ("停车费乱收，没有发票", "billing", "billing.parking_fee"),
         ("桶装水送了三天还没到", "beverage", "beverage.delivery"),
         ("宾馆客房空调不制冷", "hotel", "hotel.room_fault"),
-        ("下水道堵塞,污水外溢", "repair", "repair.drainage"),
-        ("路灯坏了,晚上漆黑一片", "repair", "repair.lighting"),
+        ("下水道堵塞，污水外溢", "repair", "repair.drainage"),
+        ("路灯坏了，晚上漆黑一片", "repair", "repair.lighting"),
         ("公租房什么时候能申请", "office", "office.housing"),
         ("社保断缴了怎么补", "office", None),
     ],
@@ -87,7 +87,7 @@ def test_no_match_goes_to_the_office_and_says_so() -> None:
     chosen = routed("请回电话")
 
     assert (chosen.unit, chosen.category, chosen.fallback, chosen.matched) == ("office", None, True, ())
-    assert chosen.reason == "没有派单规则对得上,由生产管理室研判"
+    assert chosen.reason == "没有派单规则对得上，由生产管理室研判"
 
 
 TIE = read_routing(
@@ -112,7 +112,7 @@ def test_two_equal_best_matches_go_to_the_office_and_name_both() -> None:
     chosen = routed("水管要维修", rules=TIE)
 
     assert (chosen.unit, chosen.fallback) == ("office", True)
-    assert chosen.reason == "维修分公司、自来水分公司同样对得上,由生产管理室研判"
+    assert chosen.reason == "维修分公司、自来水分公司同样对得上，由生产管理室研判"
 
 
 def test_the_subject_counts_more_than_the_opening_and_that_more_than_the_rest() -> None:
@@ -123,7 +123,7 @@ def test_the_subject_counts_more_than_the_opening_and_that_more_than_the_rest() 
 
 def test_joined_words_must_all_occur_and_unwanted_ones_must_not() -> None:
     assert routed("水池堵了", rules=TIE).matched == ("水+堵",)
-    assert routed("水池堵了", rules=TIE).reason == "反映内容里有“水”和“堵”,归维修分公司"
+    assert routed("水池堵了", rules=TIE).reason == "反映内容里有“水”和“堵”，归维修分公司"
     assert routed("门坏了", rules=TIE).unit == "repair"
     assert routed("电梯门坏了", rules=TIE).fallback
 
@@ -136,11 +136,11 @@ def test_urgency_is_the_one_given_else_the_category_s_raised_by_danger() -> None
 
 
 def test_the_reason_holds_nothing_of_what_was_said_but_keywords() -> None:
-    chosen = routed("我是张三 13812345678,家住 12 号楼,停水了", subject="张三反映停水")
+    chosen = routed("我是张三 13812345678,家住 12 号楼，停水了", subject="张三反映停水")
 
     assert "张三" not in chosen.reason
     assert "138" not in chosen.reason
-    assert chosen.reason == "反映内容里有“停水”,归自来水分公司"
+    assert chosen.reason == "反映内容里有“停水”，归自来水分公司"
 
 
 def test_the_installed_rules_name_known_units_and_categories_of_the_same_unit() -> None:
