@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaProducer
 from shared.ids import uuid7
 from tests.bench.payloads import body_of
 
-__all__ = ["Floor", "insert_limit"]
+__all__ = ["CALLERS", "Floor", "insert_limit"]
 
 CALLERS = 256  # it rises little beyond
 FLUSHERS = 2

@@ -11,9 +11,9 @@ from deploy import topics
 from shared.contracts.topics import Topic, TopicKind
 from tests.bench import limits
 from tests.bench.figures import Figure, median_of, take_turns
-from tests.bench.floor import Floor, insert_limit
+from tests.bench.floor import CALLERS, Floor, insert_limit
 from tests.bench.installation import Installation
-from tests.bench.load import Job, Outcome, run_load
+from tests.bench.load import CONNECTIONS, Job, Outcome, run_load
 from tests.bench.processes import Server, paused, running_server
 from tests.bench.sizes import Sizes
 from tests.support.wait import eventually
@@ -120,7 +120,10 @@ async def catch_up(place: Installation, sizes: Sizes) -> list[Figure]:
 
 
 async def end_to_end(place: Installation, sizes: Sizes) -> list[Figure]:
-    """From the first POST until dispatch has committed the last case, beside the floor."""
+    """From the first POST until dispatch has committed the last case, beside the floor.
+
+    As many requests are in flight as the floor has callers.
+    """
     dsn = place.servers.postgres.create_database()
     async with place.running("intake", "dispatch") as services, _progress(place) as progress:
         intake, dispatch = services
@@ -130,7 +133,7 @@ async def end_to_end(place: Installation, sizes: Sizes) -> list[Figure]:
             await eventually(lambda: _is_quiet(place), TURN_LIMIT, 0.1)
             wanted = await _registered(place) + sizes.chain
             outcome, finished = await asyncio.gather(
-                _send(place, intake, sizes.chain), progress.reached_at(wanted, dispatch)
+                _send(place, intake, sizes.chain, CALLERS), progress.reached_at(wanted, dispatch)
             )
             return sizes.chain / (finished - outcome.started)
 
@@ -179,9 +182,9 @@ async def latency(place: Installation, sizes: Sizes) -> list[Figure]:
     return figures
 
 
-async def _send(place: Installation, server: Server, count: int) -> Outcome:
+async def _send(place: Installation, server: Server, count: int, connections: int = CONNECTIONS) -> Outcome:
     server.check()
-    job = Job(server.port, count, categories=place.categories)
+    job = Job(server.port, count, connections=connections, categories=place.categories)
     return _all_accepted(await run_load(job), job)
 
 
