@@ -67,6 +67,26 @@ async def test_a_mail_server_that_is_away_or_no_mail_server_is_a_refusal() -> No
         assert (await attempt(url)).outcome is Outcome.REFUSED
 
 
+@pytest.mark.parametrize(
+    ("passwords", "login", "mode", "reason"),
+    [
+        (False, "user:secret@", "insecure", "邮件服务器不支持地址里要求的登录或加密方式"),
+        (False, "", "starttls", "邮件服务器不支持地址里要求的登录或加密方式"),
+        (True, "user:secret@", "insecure", "邮件服务器不接受账号或密码（535）"),
+        (False, "", "ssl", "与邮件服务器的加密连接没有建立，请检查证书和端口"),
+    ],
+)
+async def test_why_a_mail_server_does_not_let_us_in_is_told(
+    passwords: bool, login: str, mode: str, reason: str
+) -> None:
+    schema = "mailto" if mode == "insecure" else "mailtos"
+    with mailbox(passwords=passwords) as box:
+        url = f"{schema}://{login}127.0.0.1:{box.port}/?from=a@example.com&to=b@example.com&mode={mode}"
+
+        assert await attempt(url) == Report(Outcome.REFUSED, reason)
+        assert box.mails == []
+
+
 @pytest.mark.parametrize("schema", ["json", "form"])
 async def test_a_web_hook_gets_title_text_and_an_idempotency_key(schema: str) -> None:
     with web_hook() as hook:

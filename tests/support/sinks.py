@@ -11,7 +11,7 @@ from email.message import Message
 from typing import Any
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
@@ -57,10 +57,16 @@ class _Controller(Controller):
 
 
 @contextmanager
-def mailbox() -> Iterator[Mailbox]:
-    """An SMTP server on a free port."""
+def mailbox(*, passwords: bool = False) -> Iterator[Mailbox]:
+    """An SMTP server on a free port; with `passwords` it asks for them without TLS and takes none."""
     box = Mailbox()
-    controller = _Controller(box, hostname="127.0.0.1", port=0)
+    controller = _Controller(
+        box,
+        hostname="127.0.0.1",
+        port=0,
+        auth_require_tls=not passwords,
+        authenticator=lambda *_: AuthResult(success=False, handled=False),
+    )
     controller.start()
     try:
         box.port = controller.port

@@ -34,7 +34,7 @@ def _deliver(plugin: NotifyEmail, message: Message) -> Report:
     try:
         session = _connect(plugin)
     except (OSError, RuntimeError) as error:
-        return Report(Outcome.REFUSED, f"连接不上邮件服务器{_code(error)}")
+        return Report(Outcome.REFUSED, _why_not_let_in(error))
     crash_point("notify.after_connect")
     try:
         session.sendmail(str(plugin.from_addr[1]), [plugin.targets[0][1]], _compose(plugin, message))
@@ -89,6 +89,16 @@ def _compose(plugin: NotifyEmail, message: Message) -> str:
     mail.replace_header("Message-ID", f"<{message.key}@{domain}>")
     mail.replace_header("Subject", Header(message.title, "utf-8").encode())
     return mail.as_string()
+
+
+def _why_not_let_in(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return "邮件服务器不支持地址里要求的登录或加密方式"
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return f"邮件服务器不接受账号或密码{_code(error)}"
+    if isinstance(error, ssl.SSLError):
+        return "与邮件服务器的加密连接没有建立，请检查证书和端口"
+    return f"连接不上邮件服务器{_code(error)}"
 
 
 def _code(error: Exception) -> str:
