@@ -71,8 +71,9 @@ class Supervisor:
         now = time.monotonic()
         child = watched.child
         if child.alive:
-            if now - watched.started_at > STEADY:
+            if watched.pause > FIRST_PAUSE and now - watched.started_at > STEADY:
                 watched.pause = FIRST_PAUSE
+                self.say(f"{child.label} 已恢复")
             return False
         if watched.restart_at is None:
             watched.restart_at = now + watched.pause

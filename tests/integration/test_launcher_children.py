@@ -5,6 +5,9 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from deploy.local import supervisor as supervisors
 from deploy.local.children import Child, ProcessIdentity
 from deploy.local.orphans import MARK, reclaim, record_running
 from deploy.local.supervisor import Supervisor
@@ -65,6 +68,28 @@ def test_a_child_that_ends_is_started_again_with_growing_pauses(tmp_path: Path) 
 
     pauses = [line.split("，")[1].split()[0] for line in said]
     assert pauses[:3] == ["0.5", "1", "2"]
+
+
+def test_a_child_that_was_started_again_and_stays_is_said_to_be_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisors, "STEADY", 0.1)
+    said: list[str] = []
+    supervisor = Supervisor(record=lambda _: None, say=said.append)
+    child = python(WAIT, tmp_path)
+    supervisor.start(child)
+    watched = supervisor._watched["child"]
+    assert child.process is not None
+    child.process.kill()
+
+    def back() -> bool:
+        supervisor._look_after(watched)
+        return said[-1:] == ["child 已恢复"]
+
+    eventually_sync(back)
+    supervisor.stop()
+
+    assert len(said) == 2
 
 
 def test_children_that_use_others_are_stopped_before_them(tmp_path: Path) -> None:
