@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 # Controls that stand alone; links inside sentences and table cells are text.
 SMALL_TARGETS = """() => [...document.querySelectorAll(
     "button, summary, input:not([type=hidden]), select, .btn, nav a, .back")]
+  .map((part) => part.type === "checkbox" ? part.closest("label") : part)
   .filter((part) => part.getBoundingClientRect().width)
   .filter((part) => Math.min(part.getBoundingClientRect().width, part.getBoundingClientRect().height) < 43.5)
   .map((part) => part.outerHTML.slice(0, 120))"""
