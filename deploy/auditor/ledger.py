@@ -4,13 +4,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from deploy.auditor.months import CREDIT_CODE, misplacement
-from deploy.auditor.rows import Assessment, Entry
+from deploy.auditor.rows import Assessment, Entry, EntryKey
 from deploy.auditor.verdict import Finding
 
-__all__ = ["EntryKey", "check_ledger"]
-
-EntryKey = tuple[str | None, str, str]
-"""Case (None: the whole month), clause and occurrence."""
+__all__ = ["check_ledger"]
 
 
 def check_ledger(facts: Assessment, finding: Finding) -> dict[EntryKey, Entry]:

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 
 from deploy.auditor.charges import Line, expected_lines
 from deploy.auditor.facts import Snapshot
-from deploy.auditor.ledger import EntryKey, check_ledger
+from deploy.auditor.ledger import check_ledger
 from deploy.auditor.months import expected_credits
-from deploy.auditor.rows import Assessment, Entry
+from deploy.auditor.rows import Assessment, Entry, EntryKey
 from deploy.auditor.verdict import Finding
 
 __all__ = ["check_money"]

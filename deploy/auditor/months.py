@@ -18,12 +18,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from deploy.auditor.charges import month_of, percent_of
-from deploy.auditor.rows import Assessment, Entry, Pool
+from deploy.auditor.rows import Assessment, Entry, EntryKey, Pool
 
-__all__ = ["CREDIT_CODE", "Credit", "CreditKey", "expected_credits", "misplacement"]
-
-CreditKey = tuple[str | None, str, str]
-"""No case, the clause of the cap, and `<unit>:<month>`."""
+__all__ = ["CREDIT_CODE", "Credit", "expected_credits", "misplacement"]
 
 CREDIT_CODE = "C-MONTH-CAP"
 """The clause by which a unit's month gets something back; rule books name only its percentage."""
@@ -39,13 +36,13 @@ class Credit(NamedTuple):
     fen: int
 
 
-def expected_credits(facts: Assessment) -> dict[CreditKey, Credit]:
+def expected_credits(facts: Assessment) -> dict[EntryKey, Credit]:
     """Return every credit of a unit's month that must be in force, given the entries of cases."""
     charged: dict[tuple[str, str], int] = defaultdict(int)
     for entry in facts.entries:
         if entry.case_id is not None:
             charged[entry.unit, entry.month] -= entry.amount_fen
-    expected: dict[CreditKey, Credit] = {}
+    expected: dict[EntryKey, Credit] = {}
     for (unit, month), fen in charged.items():
         rule, pool_fen = _cap_rule(month, facts.books), _pool_fen(unit, month, facts.pools)
         if rule is None or pool_fen is None:

@@ -13,6 +13,7 @@ __all__ = [
     "Deadline",
     "Dispatch",
     "Entry",
+    "EntryKey",
     "IdempotencyKey",
     "Intake",
     "Miss",
@@ -130,6 +131,10 @@ class OverdueWorkday(NamedTuple):
     unit: str
     workday: int
     occurred_at: datetime
+
+
+EntryKey = tuple[str | None, str, str]
+"""What an entry is for: case (None: a whole month), clause and occurrence, such as `<unit>:<month>`."""
 
 
 class Entry(NamedTuple):

@@ -109,18 +109,23 @@ def _show(report: "Report") -> None:
 
 
 def _show_refusals(report: "Report", console: "Console") -> None:
-    for refusal in report.refusals[:SHOWN]:
-        console.print(printable(refusal.line()), markup=False)
-    if len(report.refusals) > SHOWN:
-        console.print(f"……另有 {len(report.refusals) - SHOWN} 行")
+    _show_first(console, [refusal.line() for refusal in report.refusals], "")
     if report.error_workbook:
         console.print(f"没有导入的行和原因：{report.error_workbook}", markup=False)
     if report.in_progress:
         console.print(f"{report.in_progress} 条还在处理，可稍后再看；处理不了的见 huiying dead list")
-    for unknown in report.unknown_categories[:SHOWN]:
-        line = f"第 {unknown.row} 行：类别“{unknown.category}”不在考核细则里，已按内容派单"
-        console.print(printable(line), markup=False)
-    if len(report.unknown_categories) > SHOWN:
-        console.print(f"……另有 {len(report.unknown_categories) - SHOWN} 行的类别不在考核细则里")
+    unknown = [
+        f"第 {one.row} 行：类别“{one.category}”不在考核细则里，已按内容派单"
+        for one in report.unknown_categories
+    ]
+    _show_first(console, unknown, "的类别不在考核细则里")
     if report.unused_columns:
         console.print(printable(f"没有用到的列：{'、'.join(report.unused_columns)}"), markup=False)
+
+
+def _show_first(console: "Console", lines: list[str], rest: str) -> None:
+    """Print the first lines, and of how many rows more the same is to be said."""
+    for line in lines[:SHOWN]:
+        console.print(printable(line), markup=False)
+    if len(lines) > SHOWN:
+        console.print(f"……另有 {len(lines) - SHOWN} 行{rest}")

@@ -10,11 +10,13 @@ from services.assessment.domain.wording import SHANGHAI, month_of
 __all__ = [
     "MonthError",
     "MonthFormError",
+    "beginning",
     "books_in_force",
     "check_form",
     "check_freezable",
     "check_month",
     "end_of",
+    "is_over",
     "open_month",
 ]
 
@@ -50,9 +52,14 @@ def check_form(text: str) -> str:
     return text
 
 
+def is_over(month: str, now: datetime) -> bool:
+    """Say whether a month is over, so that it can be frozen."""
+    return month < month_of(now)
+
+
 def check_freezable(month: str, *, now: datetime) -> None:
     """MonthError unless `month` is over."""
-    if month >= month_of(now):
+    if not is_over(month, now):
         raise MonthError(f"{month} 还没有结束，结束以后才能冻结")
 
 
@@ -70,6 +77,11 @@ def end_of(month: str) -> datetime:
     """Return the last second of a month."""
     year, number = map(int, _next(month).split("-"))
     return datetime(year, number, 1, tzinfo=SHANGHAI) - timedelta(seconds=1)
+
+
+def beginning(books: Mapping[int, RuleBook]) -> datetime:
+    """Return when the first of these rule books came into force."""
+    return min(book.in_force_from for book in books.values())
 
 
 def books_in_force(month: str, books: Mapping[int, RuleBook]) -> list[RuleBook]:

@@ -7,6 +7,7 @@ yuan, so the shares of today are exact.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from services.assessment.domain.facts import ClockKind
 
@@ -90,9 +91,10 @@ class CaseCap:
 class UnitMonthCap:
     """The most a month can cost a unit, as a percentage of the unit's performance pool of that month."""
 
+    code: ClassVar[str] = "C-MONTH-CAP"
+    title: ClassVar[str] = "单月封顶"
+
     percent: int
-    code: str = "C-MONTH-CAP"
-    title: str = "单月封顶"
 
     def amount(self, pool_fen: int) -> int:
         """Return the cap of a month with that pool, in fen."""

@@ -63,10 +63,8 @@ async def _page(
     status: int = 200,
 ) -> Response:
     entries = await months.list_pool_entries(here.session, here.reader, here.books)
-    names = {
-        one.entered_by: await months.person_name(here.session, one.entered_by)
-        for one in {one.entered_by: one for one in entries}.values()
-    }
+    people = {one.entered_by for one in entries}
+    names = {person: await months.person_name(here.session, person) for person in people}
     units = await statements.visible_units(here.session, here.reader)
     return await here.page(
         "pools.html",

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import RedirectResponse, Response
 
+from services.assessment.domain.months import is_over
 from services.assessment.domain.wording import month_of
 from services.assessment.pages.reader import Here
 from services.assessment.store.ledger import Line
@@ -50,7 +51,7 @@ async def get_statements(here: Here, month: Annotated[str, Query(max_length=20)]
         capped=any(one.cap_fen is not None for one in found.units),
         frozen_at=frozen and frozen.frozen_at,
         frozen_by=frozen and await months.person_name(here.session, frozen.frozen_by),
-        may_freeze=here.may_decide and frozen is None and months.is_over(found.month, here.clock),
+        may_freeze=here.may_decide and frozen is None and is_over(found.month, now),
     )
 
 

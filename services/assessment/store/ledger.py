@@ -125,12 +125,12 @@ async def add_entries(session: AsyncSession, entries: Sequence[tuple[Entry, int]
 
 
 async def list_month_entries(
-    session: AsyncSession, places: Collection[UnitMonth], clauses: Collection[str]
+    session: AsyncSession, places: Collection[UnitMonth], clause: str
 ) -> list[tuple[Entry, int]]:
-    """Every entry that concerns one of these months of units as a whole by one of these clauses, as above."""
+    """Every entry that concerns one of these months of units as a whole by that clause, as above."""
     rows = await session.execute(
         sa.select(*ledger.c)
-        .where(ledger.c.complaint_id.is_(None), _in(places), ledger.c.clause.in_(sorted(clauses)))
+        .where(ledger.c.complaint_id.is_(None), _in(places), ledger.c.clause == clause)
         .order_by(ledger.c.entry_id)
     )
     return [(Entry(row.entry_id, _posting(row)), row.round) for row in rows]

@@ -23,6 +23,7 @@ __all__ = [
     "add_frozen",
     "add_pool",
     "find_frozen",
+    "list_entered_pools",
     "list_frozen",
     "list_pools",
     "lock_months",
@@ -87,8 +88,13 @@ async def add_frozen(session: AsyncSession, month: str, by: UUID) -> FrozenMonth
     return FrozenMonth(row.month, row.frozen_at, row.frozen_by)
 
 
-async def list_pools(session: AsyncSession) -> list[EnteredPool]:
+async def list_pools(session: AsyncSession) -> list[Pool]:
     """Every pool in the order they were entered."""
+    return [one.pool for one in await list_entered_pools(session)]
+
+
+async def list_entered_pools(session: AsyncSession) -> list[EnteredPool]:
+    """Every pool in the order they were entered, each with when and by whom."""
     rows = await session.execute(sa.select(*pools.c).order_by(pools.c.entered_at))
     return [
         EnteredPool(Pool(row.unit, row.from_month, row.amount_fen), row.entered_at, row.entered_by)

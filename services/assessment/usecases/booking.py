@@ -6,7 +6,7 @@ cap, in order.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +19,7 @@ from services.assessment.domain.ledger import (
     into_open_months,
 )
 from services.assessment.domain.pools import Pool, UnitMonth, cap_of, credit_of, pool_of
+from services.assessment.domain.rulebook import UnitMonthCap
 from services.assessment.domain.scoring import Charge, ChargeKey
 from services.assessment.store import cases, ledger, months
 from services.assessment.usecases.books import Books
@@ -52,7 +53,7 @@ async def book(
     """
     await months.share_months(session)
     frozen = await months.list_frozen(session)
-    pools = [one.pool for one in await months.list_pools(session)]
+    pools = await months.list_pools(session)
     added = _in_rounds(into_open_months(postings, frozen), booked)
     await ledger.add_entries(session, added)
     origins = await _tell_of_cases(session, [entry for entry, _ in added], clock)
@@ -81,8 +82,7 @@ async def cap_months(
         cap = cap_of(place, pools, known)
         if cap is not None:
             desired |= credit_of(place, charged.amount_fen, charged.newest, cap)
-    caps = {book.unit_month_cap.code for book in known.values() if book.unit_month_cap}
-    booked = await ledger.list_month_entries(session, places, caps)
+    booked = await ledger.list_month_entries(session, places, UnitMonthCap.code)
     postings = corrections(active_entries(entry for entry, _ in booked), desired)
     if postings:
         added = _in_rounds(postings, booked)
@@ -113,18 +113,7 @@ async def _tell_of_cases(
     told: dict[UUID, list[_News]] = {}
     for case_id, entry in of_cases:
         posting, origin = entry.posting, Origin(first[case_id][1])
-        event = LedgerEntryPosted(
-            complaint_id=case_id,
-            entry_id=entry.entry_id,
-            unit=posting.unit,
-            clause=posting.key.clause,
-            occurrence=posting.key.occurrence,
-            amount_fen=posting.amount_fen,
-            month=posting.month,
-            rule_book_version=posting.rule_book_version,
-            reverses=posting.reverses,
-            frozen_month=posting.frozen_month,
-        )
+        event = LedgerEntryPosted(complaint_id=case_id, frozen_month=posting.frozen_month, **_facts_of(entry))
         told.setdefault(case_id, []).append(_News(event, origin, posting.evidence[0]))
         place = UnitMonth(posting.unit, posting.month)
         origins[place] = Origin.LIVE if origins.get(place) is Origin.LIVE else origin
@@ -139,19 +128,25 @@ async def _tell_of_months(
     for entry in entries:
         posting = entry.posting
         place = UnitMonth(posting.unit, posting.month)
-        event = MonthEntryPosted(
-            entry_id=entry.entry_id,
-            unit=posting.unit,
-            month=posting.month,
-            clause=posting.key.clause,
-            occurrence=posting.key.occurrence,
-            amount_fen=posting.amount_fen,
-            rule_book_version=posting.rule_book_version,
-            reverses=posting.reverses,
-        )
+        event = MonthEntryPosted(**_facts_of(entry))
         told.setdefault(place, []).append(_News(event, origins[place], posting.evidence[0]))
     first = await months.next_numbers(session, {place: len(news) for place, news in told.items()})
     await _publish(session, ((first[place], news) for place, news in told.items()), clock)
+
+
+def _facts_of(entry: Entry) -> dict[str, Any]:
+    """What is told of every entry, whatever it concerns."""
+    posting = entry.posting
+    return {
+        "entry_id": entry.entry_id,
+        "unit": posting.unit,
+        "clause": posting.key.clause,
+        "occurrence": posting.key.occurrence,
+        "amount_fen": posting.amount_fen,
+        "month": posting.month,
+        "rule_book_version": posting.rule_book_version,
+        "reverses": posting.reverses,
+    }
 
 
 async def _publish(session: AsyncSession, told: Iterable[tuple[int, Sequence[_News]]], clock: Clock) -> None:

@@ -1,7 +1,6 @@
 """The rule books in use, parsed once per version: a version never changes."""
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -36,10 +35,6 @@ class Books:
                 if entry.version not in self._books:
                     self._books[entry.version] = read_rule_book(entry.body)
         return self._books
-
-    async def first(self, session: AsyncSession) -> datetime:
-        """When the first rule book came into force."""
-        return min(book.in_force_from for book in (await self.load(session)).values())
 
 
 async def is_prepared(session: AsyncSession) -> bool:

@@ -7,10 +7,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.assessment.domain.months import MonthError, check_freezable, check_month
+from services.assessment.domain.months import MonthError, beginning, check_freezable, check_month
 from services.assessment.domain.pools import Pool, UnitMonth, cap_of, check_from_month
 from services.assessment.domain.rulebook import RuleBook
-from services.assessment.domain.wording import month_of
 from services.assessment.store import ledger, months
 from services.assessment.store.months import FrozenMonth
 from services.assessment.usecases.booking import cap_months
@@ -21,9 +20,8 @@ from shared.auth import Principal
 from shared.clock import Clock
 from shared.contracts.dispatch import PersonState, Role, UnitState
 from shared.contracts.envelope import Origin
-from shared.problems import FieldProblem, Problem
 
-__all__ = ["KEEPERS", "PoolEntry", "enter_pool", "freeze", "is_over", "list_pool_entries", "person_name"]
+__all__ = ["KEEPERS", "PoolEntry", "enter_pool", "freeze", "list_pool_entries", "person_name"]
 
 KEEPERS = (Role.OFFICE, Role.ADMINISTRATOR)
 """Who freezes months and enters pools."""
@@ -40,11 +38,6 @@ class PoolEntry:
     entered_by: UUID
 
 
-def is_over(month: str, clock: Clock) -> bool:
-    """Say whether a month is over, so that it can be frozen."""
-    return month < month_of(clock.now())
-
-
 async def freeze(
     session: AsyncSession, month: str, who: Principal, *, books: Books, clock: Clock
 ) -> FrozenMonth:
@@ -52,15 +45,15 @@ async def freeze(
 
     Problem 422 for what is no month or not over, 404 for a month without a statement.
     """
-    now = clock.now()
+    now, first = clock.now(), beginning(await books.load(session))
     try:
-        check_month(month, first=await books.first(session), now=now)
+        check_month(month, first=first, now=now)
     except MonthError as error:
         raise month_problem(error) from None
     try:
         check_freezable(month, now=now)
     except MonthError as error:
-        raise Problem(422, str(error), fields=[FieldProblem("month", str(error))]) from None
+        raise month_problem(error, status=422) from None
     await months.lock_months(session)
     return await months.find_frozen(session, month) or await months.add_frozen(session, month, who.person_id)
 
@@ -74,18 +67,17 @@ async def enter_pool(
     """
     unit = (await visible_unit(session, pool.unit, who)).code
     await months.lock_months(session)
-    frozen = await months.list_frozen(session)
+    frozen, first = await months.list_frozen(session), beginning(await books.load(session))
     try:
-        check_from_month(pool.from_month, frozen, first=await books.first(session), now=clock.now())
+        check_from_month(pool.from_month, frozen, first=first, now=clock.now())
     except MonthError as error:
-        raise Problem(422, str(error), fields=[FieldProblem("from_month", str(error))]) from None
+        raise month_problem(error, field="from_month", status=422) from None
     await months.add_pool(session, pool._replace(unit=unit), who.person_id)
     places = {
         UnitMonth(unit, month): Origin.LIVE
         for month in await ledger.list_months(session, unit, pool.from_month)
     }
-    entered = [one.pool for one in await months.list_pools(session)]
-    await cap_months(session, places, entered, books=books, clock=clock)
+    await cap_months(session, places, await months.list_pools(session), books=books, clock=clock)
 
 
 async def list_pool_entries(session: AsyncSession, who: Principal, books: Books) -> list[PoolEntry]:
@@ -94,7 +86,7 @@ async def list_pool_entries(session: AsyncSession, who: Principal, books: Books)
     known = await books.load(session)
     return [
         PoolEntry(units[one.pool.unit], one.pool, _cap_fen(one.pool, known), one.entered_at, one.entered_by)
-        for one in reversed(await months.list_pools(session))
+        for one in reversed(await months.list_entered_pools(session))
         if one.pool.unit in units
     ]
 

@@ -8,7 +8,13 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.assessment.domain.ledger import Entry
-from services.assessment.domain.months import MonthError, MonthFormError, books_in_force, check_month
+from services.assessment.domain.months import (
+    MonthError,
+    MonthFormError,
+    beginning,
+    books_in_force,
+    check_month,
+)
 from services.assessment.domain.pools import Cap, UnitMonth, cap_of
 from services.assessment.domain.rulebook import RuleBook
 from services.assessment.store import cases, facts, ledger, months
@@ -90,7 +96,7 @@ async def statement_for(
     book = _book_of(month, known, now)
     shown = [await visible_unit(session, unit, who)] if unit else await visible_units(session, who)
     totals = {one.unit: one for one in await ledger.list_totals(session, month, unit)}
-    pools = [one.pool for one in await months.list_pools(session)]
+    pools = await months.list_pools(session)
     return Statement(
         month,
         book.version,
@@ -194,16 +200,16 @@ async def _units(session: AsyncSession) -> Sequence[UnitState]:
     return sorted(await state.load_all(session, UnitState), key=lambda one: one.position)
 
 
-def month_problem(error: MonthError, field: str = "month") -> Problem:
-    """Say what is wrong with a month: 422 for what is none, 404 for one that has no statement."""
-    status = 422 if isinstance(error, MonthFormError) else 404
+def month_problem(error: MonthError, *, field: str = "month", status: int = 404) -> Problem:
+    """Say what is wrong with a month: 422 for what is none, `status` for one that will not do."""
+    status = 422 if isinstance(error, MonthFormError) else status
     return Problem(status, str(error), fields=[FieldProblem(field, str(error))])
 
 
 def _book_of(month: str, books: Mapping[int, RuleBook], now: datetime) -> RuleBook:
     """Return the newest rule book in force in that month."""
     try:
-        check_month(month, first=min(book.in_force_from for book in books.values()), now=now)
+        check_month(month, first=beginning(books), now=now)
     except MonthError as error:
         raise month_problem(error) from None
     return books_in_force(month, books)[0]
