@@ -6,7 +6,6 @@ business of `shared.inlet`.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -14,7 +13,7 @@ from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import IllegalStateError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
@@ -26,7 +25,6 @@ __all__ = ["create_broker", "declare_subscriber"]
 _log = get_logger(__name__)
 
 _POLL_MILLISECONDS = 200
-_FEW, _GATHER_SECONDS = 50, 0.002
 _PAUSE_AFTER_FAILURE = 30.0
 
 
@@ -109,18 +107,10 @@ async def _settle(inlet: Inlet, consumer: AIOKafkaConsumer, records: Records) ->
 async def _next_batch(consumer: AIOKafkaConsumer, max_records: int) -> tuple[ConsumerRecord[Any, Any], ...]:
     """Return what there is to read, or nothing after a while.
 
-    FastStream's own sleeps as long again where nothing came, and is late for what comes meanwhile. And what
-    was produced together, a content and the event that needs it, the broker hands out one after the other:
-    after a few records it is worth the wait.
+    FastStream's own sleeps as long again where nothing came, and is late for what comes meanwhile.
     """
     found = await consumer.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=max_records)
-    batch = tuple(chain.from_iterable(found.values()))
-    if 0 < len(batch) < _FEW:
-        await asyncio.sleep(_GATHER_SECONDS)
-        with suppress(KafkaError):  # which comes again; what was found is not to be lost for it
-            more = await consumer.getmany(max_records=max_records - len(batch))
-            batch += tuple(chain.from_iterable(more.values()))
-    return batch
+    return tuple(chain.from_iterable(found.values()))
 
 
 def _rewind(consumer: AIOKafkaConsumer, records: Records) -> None:

@@ -100,8 +100,9 @@ def create_sessions(engine: AsyncEngine) -> Sessions:
 @asynccontextmanager
 async def transaction(sessions: Sessions) -> AsyncIterator[AsyncSession]:
     """One transaction: committed at the end of the block, rolled back if it raises."""
-    async with sessions() as session, session.begin():
+    async with sessions() as session:  # which rolls back what is not committed
         yield session
+        await session.commit()
 
 
 async def run_unit(sessions: Sessions, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
@@ -126,18 +127,27 @@ async def run_unit(sessions: Sessions, work: Callable[[AsyncSession], Awaitable[
 async def fetch(session: AsyncSession, statement: str, *values: Any) -> Sequence[Any]:
     """Run a statement with `$1`, `$2` ... in the session's transaction; return its rows, to be unpacked.
 
-    For statements of the hot paths: once the transaction has begun it goes straight to the driver, at a
-    third of what a statement costs by way of the session. Errors are then the driver's own.
+    For statements of the hot paths: they go straight to the driver, at a third of what a statement costs by
+    way of the session. Errors are the driver's own.
     """
     driver: Any = session.info.get("driver")
-    if driver is None:
-        connection = await session.connection()
-        driver = session.info["driver"] = (await connection.get_raw_connection()).driver_connection
-    if driver.is_in_transaction():
-        rows: Sequence[Any] = await driver.fetch(statement, *values)
-        return rows
-    result = await (await session.connection()).exec_driver_sql(statement, values)
-    return result.all() if result.returns_rows else ()
+    if driver is None or not driver.is_in_transaction():
+        driver = session.info["driver"] = await _begun(session)
+    rows: Sequence[Any] = await driver.fetch(statement, *values)
+    return rows
+
+
+async def _begun(session: AsyncSession) -> Any:
+    """The driver's connection, in the session's transaction, which the dialect begins only when it must."""
+    connection = await session.connection()
+    proxied: Any = connection.sync_connection.connection  # type: ignore[union-attr]
+    driver = proxied.driver_connection
+    if not driver.is_in_transaction():
+        try:
+            await proxied.dbapi_connection._start_transaction()  # noqa: SLF001 - what its cursors begin with
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise (error.__cause__ or error) from error
+    return driver
 
 
 class Fetcher(Protocol):

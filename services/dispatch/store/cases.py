@@ -32,6 +32,7 @@ __all__ = [
     "save_deadlines",
 ]
 
+_SAVED_WORDS = "saved_words"
 _CASE_FIELDS = Case._fields
 _NEW_CASES = Columns(CASES, _CASE_FIELDS, composite="cases_given_v1")
 _CASE_CHANGES = Columns(
@@ -74,6 +75,7 @@ _SAVE_CONTENTS = f"""
     ON CONFLICT (complaint_id) DO UPDATE
     SET {", ".join(f"{name} = excluded.{name}" for name in _CONTENT_FIELDS)}
     WHERE complaint_contents.version < excluded.version
+    RETURNING complaint_id
 """  # noqa: S608 - constant parts
 
 
@@ -145,7 +147,16 @@ async def save_contents(session: AsyncSession, rows: Sequence[Mapping[str, Any]]
     if not rows:
         return
     ordered = sorted(rows, key=lambda row: str(row["complaint_id"]))
-    await fetch(session, _SAVE_CONTENTS, packed(ordered, _CONTENTS))
+    kept = {
+        complaint_id for (complaint_id,) in await fetch(session, _SAVE_CONTENTS, packed(ordered, _CONTENTS))
+    }
+    session.info.setdefault(_SAVED_WORDS, {}).update(
+        {
+            row["complaint_id"]: Words(row["subject"], row["text"], row["location"])
+            for row in ordered
+            if row["complaint_id"] in kept
+        }
+    )
 
 
 async def list_contents(session: AsyncSession, complaint_ids: Iterable[UUID]) -> dict[UUID, sa.RowMapping]:
@@ -155,9 +166,19 @@ async def list_contents(session: AsyncSession, complaint_ids: Iterable[UUID]) ->
 
 
 async def list_words(session: AsyncSession, complaint_ids: Iterable[UUID]) -> dict[UUID, Words]:
-    """Return what these complaints say, as far as routing reads it, by complaint."""
-    rows = await fetch(session, _LIST_WORDS, list(complaint_ids))
-    return {complaint_id: Words(subject, text, location) for complaint_id, subject, text, location in rows}
+    """Return what these complaints say, as far as routing reads it, by complaint.
+
+    What this transaction has saved itself is not read again.
+    """
+    saved: Mapping[UUID, Words] = session.info.get(_SAVED_WORDS, {})
+    wanted = set(complaint_ids)
+    found = {one: saved[one] for one in wanted & saved.keys()}
+    if missing := wanted - found.keys():
+        rows = await fetch(session, _LIST_WORDS, list(missing))
+        found |= {
+            complaint_id: Words(subject, text, location) for complaint_id, subject, text, location in rows
+        }
+    return found
 
 
 async def find_content(session: AsyncSession, complaint_id: UUID) -> sa.RowMapping | None:
