@@ -1,11 +1,13 @@
 """A measured figure beside its limit, and rounds in which the two take turns."""
 
 import statistics
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Figure", "median_of", "take_turns"]
+__all__ = ["Figure", "median_of", "spread", "take_turns"]
+
+PARTS = {"p50": 0.5, "p99": 0.99, "max": 1.0}
 
 Measure = Callable[[], Awaitable[float]]
 
@@ -62,3 +64,10 @@ async def take_turns(rounds: int, **measures: Measure) -> dict[str, list[float]]
 def median_of(values: list[float]) -> float:
     """The median."""
     return statistics.median(values)
+
+
+def spread(seconds: Iterable[float]) -> dict[str, float]:
+    """Median, 99th percentile and most of some times, in milliseconds, and how many they are."""
+    ordered = sorted(seconds)
+    places = {name: min(len(ordered) - 1, int(len(ordered) * part)) for name, part in PARTS.items()}
+    return {name: round(ordered[place] * 1000, 3) for name, place in places.items()} | {"count": len(ordered)}

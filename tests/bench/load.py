@@ -49,13 +49,13 @@ class Job:
 
 @dataclass
 class Outcome:
-    """Instants are of the machine's monotonic clock, which all processes share; latencies in milliseconds."""
+    """Instants are of the machine's monotonic clock, which all processes share."""
 
     started: float = 0.0
     finished: float = 0.0
     statuses: dict[str, int] = field(default_factory=dict)
-    reply_ms: dict[str, float] = field(default_factory=dict)
-    feed_ms: dict[str, float] = field(default_factory=dict)
+    told: list[tuple[float, float]] = field(default_factory=list)
+    """When each complaint was due, and how many seconds later its unit's feed told it."""
 
     @property
     def accepted(self) -> int:
@@ -135,20 +135,16 @@ async def _connect(job: Job, on_reply: Callable[[_Connection, bytes, bytes], Non
 
 
 async def _closed(job: Job) -> Outcome:
-    outcome, latencies = Outcome(), []
+    outcome = Outcome()
     done = asyncio.Event()
     waiting = iter(_requests(job))
-    sent_at: dict[_Connection, float] = {}
     missing = job.count
 
     def reply(connection: _Connection, status: bytes, _body: bytes) -> None:
         nonlocal missing
-        now = time.monotonic()
-        latencies.append(now - sent_at[connection])
         _count(outcome, status)
         missing -= 1
         if (request := next(waiting, None)) is not None:
-            sent_at[connection] = now
             connection.send(request)
         elif not missing:
             done.set()
@@ -157,11 +153,9 @@ async def _closed(job: Job) -> Outcome:
     outcome.started = time.monotonic()
     for connection in connections:
         if (request := next(waiting, None)) is not None:
-            sent_at[connection] = time.monotonic()
             connection.send(request)
     await done.wait()
     outcome.finished = time.monotonic()
-    outcome.reply_ms = _spread(latencies)
     return outcome
 
 
@@ -173,7 +167,7 @@ class _Open:
         self._rate = rate
         self._requests = _requests(job)
         self._outcome = Outcome()
-        self._replied: dict[str, tuple[int, float]] = {}
+        self._replied: dict[str, int] = {}
         self._idle: deque[_Connection] = deque()  # each in its turn: one left idle would be closed
         self._queue: deque[int] = deque()
         self._done = asyncio.Event()
@@ -187,10 +181,11 @@ class _Open:
             outcome.finished = time.monotonic()
             if job.feed_port is not None:
                 await seen.wait_for(self._replied.keys(), PATIENCE)
-        outcome.reply_ms = _spread([at - self._due(number) for number, at in self._replied.values()])
-        if job.feed_port is not None:
-            told = [seen.at[key] - self._due(number) for key, (number, _) in self._replied.items()]
-            outcome.feed_ms = _spread(told)
+        outcome.told = [
+            (self._due(number), seen.at[key] - self._due(number))
+            for key, number in self._replied.items()
+            if key in seen.at
+        ]
         return outcome
 
     def _schedule(self) -> None:
@@ -210,9 +205,8 @@ class _Open:
             self._queue.append(number)
 
     def _reply(self, connection: _Connection, status: bytes, body: bytes) -> None:
-        now = time.monotonic()
         _count(self._outcome, status)
-        self._replied[json.loads(body).get("complaint_id", str(connection.tag))] = (connection.tag, now)
+        self._replied[json.loads(body).get("complaint_id", str(connection.tag))] = connection.tag
         if len(self._replied) == self._job.count:
             self._done.set()
         if self._queue:
@@ -225,14 +219,6 @@ class _Open:
 def _count(outcome: Outcome, status: bytes) -> None:
     code = status.decode()
     outcome.statuses[code] = outcome.statuses.get(code, 0) + 1
-
-
-def _spread(seconds: Sequence[float]) -> dict[str, float]:
-    ordered = sorted(seconds)
-    return {
-        name: round(ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000, 3)
-        for name, part in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))
-    }
 
 
 def main() -> None:

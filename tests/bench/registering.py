@@ -10,12 +10,13 @@ import asyncpg
 from deploy import topics
 from shared.contracts.topics import Topic, TopicKind
 from tests.bench import limits
-from tests.bench.figures import Figure, median_of, take_turns
+from tests.bench.figures import Figure, median_of, spread, take_turns
 from tests.bench.floor import CALLERS, Floor, insert_limit
 from tests.bench.installation import Installation
 from tests.bench.load import CONNECTIONS, Job, Outcome, run_load
 from tests.bench.processes import Server, paused, running_server
 from tests.bench.sizes import Sizes
+from tests.bench.steadiness import watching
 from tests.support.wait import eventually
 
 __all__ = ["accept", "catch_up", "end_to_end", "floor", "latency"]
@@ -153,12 +154,15 @@ async def end_to_end(place: Installation, sizes: Sizes) -> list[Figure]:
 
 
 async def latency(place: Installation, sizes: Sizes) -> list[Figure]:
-    """From the instant a registration is due until its unit's live feed tells it, at constant rates."""
+    """From the instant a registration is due until its unit's live feed tells it, at constant rates.
+
+    Once over all, and once over those that were due while the machine itself did not falter.
+    """
     figures = []
     async with place.running("intake", "dispatch") as (intake, dispatch):
         await _send(place, intake, 500)
         for rate, bound in BOUNDS.items():
-            runs = []
+            everything, steady, machine = [], [], []
             for _ in range(sizes.rounds):
                 await eventually(lambda: _is_quiet(place), TURN_LIMIT, 0.1)
                 job = Job(
@@ -170,15 +174,21 @@ async def latency(place: Installation, sizes: Sizes) -> list[Figure]:
                     units=place.units,
                     token=place.token,
                 )
-                runs.append(_all_accepted(await run_load(job), job).feed_ms)
-            spread = {name: median_of([run[name] for run in runs]) for name in runs[0]}
-            figures.append(
-                Figure(
-                    *(f"latency_{rate}", f"提交 → 单位任务流，每秒 {rate} 件，p99", "毫秒", spread["p99"]),
-                    *(bound, "上限", 1.0, True),
-                    more={**spread, "rounds": runs},
+                async with watching(machine):
+                    told = _all_accepted(await run_load(job), job).told
+                everything.append(spread(taken for _, taken in told))
+                steady.append(spread(taken for due, taken in told if machine[-1].is_steady(due)))
+            title = f"提交 → 单位任务流，每秒 {rate} 件，p99"
+            shares = [round(one.share, 3) for one in machine]
+            for name, runs, which in (("", everything, ""), ("_steady", steady, "，机器自身不停顿时")):
+                middle = {part: median_of([run[part] for run in runs]) for part in runs[0]}
+                figures.append(
+                    Figure(
+                        *(f"latency_{rate}{name}", title + which, "毫秒", middle["p99"]),
+                        *(bound, "上限", 1.0, True),
+                        more={**middle, "rounds": runs, "machine_steady": shares},
+                    )
                 )
-            )
     return figures
 
 
