@@ -46,15 +46,18 @@ async def things(dsn: str) -> list[int]:
     return [row["id"] for row in rows]
 
 
+async def until_gone(watcher: "asyncpg.Connection[asyncpg.Record]", pid: int) -> None:
+    async def is_gone() -> bool:
+        return not await watcher.fetchval("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid)
+
+    await eventually(is_gone)
+
+
 async def end_session(dsn: str, pid: int) -> None:
     """End a session of the server, as an administrator may, and wait until it is gone."""
     connection = await asyncpg.connect(dsn)
     await connection.execute("SELECT pg_terminate_backend($1)", pid)
-
-    async def is_gone() -> bool:
-        return not await connection.fetchval("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid)
-
-    await eventually(is_gone)
+    await until_gone(connection, pid)
     await connection.close()
 
 
@@ -122,3 +125,25 @@ async def test_a_connection_that_is_lost_is_a_failure_that_passes(
 
     await run_unit(sessions, write)
     assert await things(dsn) == [3]
+
+
+async def test_a_connection_nobody_uses_is_closed_by_the_server_and_replaced(
+    sessions: Sessions, dsn: str
+) -> None:
+    async def shorten(session: AsyncSession) -> int:
+        ((usual,),) = await fetch(session, "SHOW idle_session_timeout")
+        assert usual == "5min"
+        await fetch(session, "SET idle_session_timeout = '50ms'")
+        ((pid,),) = await fetch(session, "SELECT pg_backend_pid()")
+        return int(pid)
+
+    pid = await run_unit(sessions, shorten)
+    watcher = await asyncpg.connect(dsn)
+    await until_gone(watcher, pid)
+    await watcher.close()
+
+    async def write(session: AsyncSession) -> None:
+        await fetch(session, INSERT, 1)
+
+    await run_unit(sessions, write)
+    assert await things(dsn) == [1]
