@@ -5,9 +5,13 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from typer import rich_utils
+from typer.exceptions import TyperException
 
 from deploy.commands import register_all
 from deploy.local.errors import LaunchError
+from deploy.usage import in_chinese
 
 __all__ = ["app", "main"]
 
@@ -22,13 +26,30 @@ register_all(app)
 
 
 def main() -> None:
-    """Run a command; what a person can mend is one line on standard error and exit code 1, never a trace."""
+    """Run a command; what a person can mend is one line on standard error, never a trace.
+
+    Exits with 1 for what went wrong, with 2 for a command line that cannot be read.
+    """
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its failures reach us as exceptions
+    rich_utils.COMMANDS_PANEL_TITLE = "命令"
+    rich_utils.OPTIONS_PANEL_TITLE = "选项"
+    rich_utils.ARGUMENTS_PANEL_TITLE = "参数"
+    rich_utils.DEFAULT_STRING = "[默认：{}]"
+    rich_utils.REQUIRED_LONG_STRING = "[必填]"
+    rich_utils.ENVVAR_STRING = "[环境变量：{}]"
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except LaunchError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]错误：[/]{error.line()}")
+        errors.print(f"[bold red]错误：[/]{error.line()}")
         sys.exit(1)
+    except typer.Abort:
+        errors.print("已中止")
+        sys.exit(1)
+    except TyperException as error:
+        if words := escape(in_chinese(error.format_message())):  # there are none where the help was printed
+            errors.print(f"[bold red]错误：[/]{words}\n用 --help 查看命令与选项的说明")
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":
