@@ -2,7 +2,7 @@
 
 Importing it takes some three seconds of processor time, which four services would each spend at every start;
 forked, they spend it once and share its memory. Each service still is a process of its own with its own
-session, log and environment, imports its own code itself, and outlives this one.
+session, log and environment, imports its own code itself, and outlives this one, which ends once all run.
 
 Run as `python -m deploy.local.forkserver`: reads one JSON request per line, answers one pid per line, ends
 with its input. Single-threaded when it forks.

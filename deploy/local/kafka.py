@@ -54,7 +54,7 @@ SETTINGS: Mapping[str, str] = {
 }
 JVM_OPTIONS = (
     "-Xms64m",
-    "-Xmx256m",
+    "-Xmx192m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
     "-XX:+ExitOnOutOfMemoryError",
