@@ -283,7 +283,7 @@ class _Run:
         self.say("已停止")
 
     def _end_forks(self) -> None:
-        """End what services were forked from, which holds 70 MB; one to be started again imports by itself."""
+        """End what services were forked from, which holds 70 MB; one started again imports by itself."""
         if self.forks is not None:
             self.forks.close()
             self.forks = None
