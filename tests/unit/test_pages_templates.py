@@ -147,6 +147,23 @@ def test_a_status_without_a_page_of_its_own_is_explained_by_its_class(client: Te
     assert ERRORS[500].cause in client.get("/preview/intake/error/502").text
 
 
+@pytest.mark.parametrize(
+    ("service", "home"),
+    [
+        ("intake", "/"),
+        ("dispatch", "/dispatch/tasks"),
+        ("assessment", "/assessment/statements"),
+        ("notify", "/notify/deliveries"),
+    ],
+)
+def test_an_error_leads_back_to_where_one_was(page: Callable[[str], Page], service: str, home: str) -> None:
+    tags = page(f"/preview/{service}/error/404").tags
+
+    assert home in [
+        attrs.get("href") for tag, attrs in tags if tag == "a" and attrs.get("class") == "btn btn-primary"
+    ]
+
+
 def test_an_htmx_request_gets_its_error_as_an_alert(client: TestClient) -> None:
     answer = client.get("/preview/dispatch/error/409", headers={"HX-Request": "true"})
     assert answer.status_code == 409
