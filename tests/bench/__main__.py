@@ -10,7 +10,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from tests.bench import registering, scoring
+from tests.bench import latency, registering, scoring
 from tests.bench.figures import Figure
 from tests.bench.installation import Installation, installation
 from tests.bench.report import print_table, write_json
@@ -22,7 +22,7 @@ MEASURES: Mapping[str, Callable[[Installation, Sizes], Awaitable[list[Figure]]]]
     "accept": registering.accept,
     "catch_up": registering.catch_up,
     "end_to_end": registering.end_to_end,
-    "latency": registering.latency,
+    "latency": latency.latency,
     "scoring": scoring.scoring,
     "import": scoring.importing,
 }

@@ -1,4 +1,4 @@
-"""What registering costs: the durable accept, catching up, the whole chain to a case, its latency."""
+"""What registering costs: the durable accept, catching up, the whole chain to a case."""
 
 import asyncio
 import time
@@ -10,21 +10,19 @@ import asyncpg
 from deploy import topics
 from shared.contracts.topics import Topic, TopicKind
 from tests.bench import limits
-from tests.bench.figures import Figure, median_of, spread, take_turns
+from tests.bench.figures import Figure, median_of, take_turns
 from tests.bench.floor import CALLERS, Floor, insert_limit
 from tests.bench.installation import Installation
 from tests.bench.load import CONNECTIONS, Job, Outcome, run_load
 from tests.bench.processes import Server, paused, running_server
 from tests.bench.sizes import Sizes
-from tests.bench.steadiness import watching
 from tests.support.wait import eventually
 
-__all__ = ["accept", "catch_up", "end_to_end", "floor", "latency"]
+__all__ = ["TURN_LIMIT", "accept", "all_accepted", "catch_up", "end_to_end", "floor", "is_quiet", "send"]
 
 FLOOR_TOPIC = Topic("bench.floor", TopicKind.EVENT)
 TURN_LIMIT = 120.0  # seconds for one round
 LOOK_EVERY = 0.05  # seconds between two looks at how far dispatch is
-BOUNDS = {100: 50.0, 500: 25.0}  # per second: most milliseconds of the 99th percentile
 
 
 async def floor(place: Installation, sizes: Sizes) -> list[Figure]:
@@ -64,16 +62,16 @@ async def accept(place: Installation, sizes: Sizes) -> list[Figure]:
             "tutorial", "tests.bench.limits:create_tutorial", {limits.DATABASE: dsn}, folder
         ) as tutorial,
     ):
-        await _send(place, intake, 500)
+        await send(place, intake, 500)
 
         async def ours() -> float:
-            outcome = await _send(place, intake, sizes.accept)
+            outcome = await send(place, intake, sizes.accept)
             await eventually(lambda: _is_published(place, "intake"), TURN_LIMIT, 0.05)
             return outcome.rate
 
         async def other(server: Server, count: int) -> float:
             with paused([intake]):
-                return (await _send(place, server, count)).rate
+                return (await send(place, server, count)).rate
 
         found = await take_turns(
             sizes.rounds,
@@ -100,7 +98,7 @@ async def catch_up(place: Installation, sizes: Sizes) -> list[Figure]:
     """Dispatch takes in what was registered while it was away, beside the plain insert."""
     dsn = place.servers.postgres.create_database()
     async with place.service("intake") as intake:
-        await _send(place, intake, sizes.backlog)
+        await send(place, intake, sizes.backlog)
         await eventually(lambda: _is_published(place, "intake"), TURN_LIMIT, 0.05)
         with paused([intake]):
             limit = await insert_limit(dsn, sizes.insert)
@@ -128,18 +126,18 @@ async def end_to_end(place: Installation, sizes: Sizes) -> list[Figure]:
     dsn = place.servers.postgres.create_database()
     async with place.running("intake", "dispatch") as services, _progress(place) as progress:
         intake, dispatch = services
-        await _send(place, intake, 500)
+        await send(place, intake, 500)
 
         async def ours() -> float:
-            await eventually(lambda: _is_quiet(place), TURN_LIMIT, 0.1)
+            await eventually(lambda: is_quiet(place), TURN_LIMIT, 0.1)
             wanted = await _registered(place) + sizes.chain
             outcome, finished = await asyncio.gather(
-                _send(place, intake, sizes.chain, CALLERS), progress.reached_at(wanted, dispatch)
+                send(place, intake, sizes.chain, CALLERS), progress.reached_at(wanted, dispatch)
             )
             return sizes.chain / (finished - outcome.started)
 
         async def limit() -> float:
-            await eventually(lambda: _is_quiet(place), TURN_LIMIT, 0.1)
+            await eventually(lambda: is_quiet(place), TURN_LIMIT, 0.1)
             with paused(services):
                 return await _floor(place, dsn, sizes.floor)
 
@@ -153,52 +151,15 @@ async def end_to_end(place: Installation, sizes: Sizes) -> list[Figure]:
     ]
 
 
-async def latency(place: Installation, sizes: Sizes) -> list[Figure]:
-    """From the instant a registration is due until its unit's live feed tells it, at constant rates.
-
-    Once over all, and once over those that were due while the machine itself did not falter.
-    """
-    figures = []
-    async with place.running("intake", "dispatch") as (intake, dispatch):
-        await _send(place, intake, 500)
-        for rate, bound in BOUNDS.items():
-            everything, steady, machine = [], [], []
-            for _ in range(sizes.rounds):
-                await eventually(lambda: _is_quiet(place), TURN_LIMIT, 0.1)
-                job = Job(
-                    intake.port,
-                    rate * sizes.latency_seconds,
-                    rate=rate,
-                    categories=place.categories,
-                    feed_port=dispatch.port,
-                    units=place.units,
-                    token=place.token,
-                )
-                async with watching(machine):
-                    told = _all_accepted(await run_load(job), job).told
-                everything.append(spread(taken for _, taken in told))
-                steady.append(spread(taken for due, taken in told if machine[-1].is_steady(due)))
-            title = f"提交 → 单位任务流，每秒 {rate} 件，p99"
-            shares = [round(one.share, 3) for one in machine]
-            for name, runs, which in (("", everything, ""), ("_steady", steady, "，机器自身不停顿时")):
-                middle = {part: median_of([run[part] for run in runs]) for part in runs[0]}
-                figures.append(
-                    Figure(
-                        *(f"latency_{rate}{name}", title + which, "毫秒", middle["p99"]),
-                        *(bound, "上限", 1.0, True),
-                        more={**middle, "rounds": runs, "machine_steady": shares},
-                    )
-                )
-    return figures
-
-
-async def _send(place: Installation, server: Server, count: int, connections: int = CONNECTIONS) -> Outcome:
+async def send(place: Installation, server: Server, count: int, connections: int = CONNECTIONS) -> Outcome:
+    """Register as many complaints as fast as they are taken."""
     server.check()
     job = Job(server.port, count, connections=connections, categories=place.categories)
-    return _all_accepted(await run_load(job), job)
+    return all_accepted(await run_load(job), job)
 
 
-def _all_accepted(outcome: Outcome, job: Job) -> Outcome:
+def all_accepted(outcome: Outcome, job: Job) -> Outcome:
+    """The outcome; AssertionError if not every registration was accepted."""
     if outcome.accepted != job.count:
         raise AssertionError(f"not all of {job.count} were accepted: {outcome.statuses}")
     return outcome
@@ -246,7 +207,7 @@ async def _is_published(place: Installation, name: str) -> bool:
     return not await place.system.value(name, "SELECT EXISTS (SELECT 1 FROM outbox_unpublished)")
 
 
-async def _is_quiet(place: Installation) -> bool:
+async def is_quiet(place: Installation) -> bool:
     """Whether everything registered is assigned, published, and known to intake as assigned."""
     cases = await place.system.value("dispatch", "SELECT count(*) FROM cases")
     if cases < await _registered(place) or not await _is_published(place, "dispatch"):
