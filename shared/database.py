@@ -101,9 +101,8 @@ def create_sessions(engine: AsyncEngine) -> Sessions:
 @asynccontextmanager
 async def transaction(sessions: Sessions) -> AsyncIterator[AsyncSession]:
     """One transaction: committed at the end of the block, rolled back if it raises."""
-    async with sessions() as session:  # which rolls back what is not committed
+    async with sessions() as session, session.begin():
         yield session
-        await session.commit()
 
 
 async def run_unit(sessions: Sessions, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
