@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 
 from deploy.commands import register_all
 from deploy.local.errors import LaunchError
+from deploy.terminal import printable
 from deploy.usage import in_chinese
 
 __all__ = ["app", "main"]
@@ -37,19 +38,23 @@ def main() -> None:
     rich_utils.DEFAULT_STRING = "[默认：{}]"
     rich_utils.REQUIRED_LONG_STRING = "[必填]"
     rich_utils.ENVVAR_STRING = "[环境变量：{}]"
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         sys.exit(app(standalone_mode=False))
     except LaunchError as error:
-        errors.print(f"[bold red]错误：[/]{error.line()}")
+        _complain(error.line())
         sys.exit(1)
     except typer.Abort:
-        errors.print("已中止")
+        _complain("已中止")
         sys.exit(1)
     except TyperException as error:
-        if words := escape(in_chinese(error.format_message())):  # there are none where the help was printed
-            errors.print(f"[bold red]错误：[/]{words}\n用 --help 查看命令与选项的说明")
+        if words := in_chinese(error.format_message()):  # there are none where the help was printed
+            _complain(f"{words}\n用 --help 查看命令与选项的说明")
         sys.exit(error.exit_code)
+
+
+def _complain(words: str) -> None:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"[bold red]错误：[/]{escape(printable(words))}")
 
 
 if __name__ == "__main__":

@@ -45,3 +45,13 @@ def test_it_is_told_on_standard_error_and_ends_with_2(
         main()
     assert caught.value.code == 2
     assert capsys.readouterr().err.split("\n")[0] == said
+
+
+def test_what_the_person_typed_is_shown_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["huiying", "import", "[bold]没有.xlsx"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "错误：没有这个文件：[bold]没有.xlsx\n"
