@@ -73,10 +73,15 @@ def test_only_loopback_is_listened_on(launched: Launched) -> None:
     assert open_to <= {"127.0.0.1", "::ffff:127.0.0.1"}
 
 
-def test_services_share_what_they_import(launched: Launched) -> None:
-    started = {name: psutil.Process(launched.descriptor.pids[name]).cmdline()[-1] for name in SERVICES}
+def test_services_share_what_they_import_and_nothing_else_stays_for_that(tmp_path: Path) -> None:
+    with Launched(tmp_path) as fresh:
+        started = {psutil.Process(fresh.descriptor.pids[name]).cmdline()[-1] for name in SERVICES}
+        assert fresh.process is not None
+        left = [child.cmdline()[-1] for child in psutil.Process(fresh.process.pid).children()]
 
-    assert set(started.values()) == {"deploy.local.forkserver"}
+    assert started == {"deploy.local.forkserver"}
+    assert left
+    assert "deploy.local.forkserver" not in left
 
 
 async def test_the_auditor_reads_every_database_and_writes_none(launched: Launched) -> None:
