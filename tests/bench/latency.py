@@ -10,7 +10,7 @@ from tests.bench.load import Job, run_load
 from tests.bench.plain_chain import plain_chain
 from tests.bench.registering import TURN_LIMIT, all_accepted, is_quiet, send
 from tests.bench.sizes import Sizes
-from tests.bench.steadiness import Steadiness, watching
+from tests.bench.steadiness import watched
 from tests.support.wait import eventually
 
 __all__ = ["latency"]
@@ -33,8 +33,7 @@ async def latency(place: Installation, sizes: Sizes) -> list[Figure]:
     ):
         await send(place, intake, 500)
         for rate, bound in BOUNDS.items():
-            everything, steady, plainly = [], [], []
-            machine: list[Steadiness] = []
+            everything, steady, plainly, shares = [], [], [], []
             for _ in range(sizes.rounds):
                 await eventually(lambda: is_quiet(place), TURN_LIMIT, 0.1)
                 job = Job(
@@ -46,13 +45,13 @@ async def latency(place: Installation, sizes: Sizes) -> list[Figure]:
                     units=place.units,
                     token=place.token,
                 )
-                async with watching(machine):
-                    told = all_accepted(await run_load(job), job).told
+                outcome, machine = await watched(run_load(job))
+                told = all_accepted(outcome, job).told
+                shares.append(round(machine.share, 3))
                 everything.append(spread(taken for _, taken in told))
-                if undisturbed := [taken for due, taken in told if machine[-1].is_steady(due)]:
+                if undisturbed := [taken for due, taken in told if machine.is_steady(due)]:
                     steady.append(spread(undisturbed))
                 plainly.append(spread(taken for _, taken in await plain.run(rate, sizes.latency_seconds)))
-            shares = [round(one.share, 3) for one in machine]
             name, title = f"latency_{rate}", f"提交 → 单位任务流，每秒 {rate} 件，p99"
             bounded = [(name, title, everything), (f"{name}_steady", f"{title}，机器自身不停顿时", steady)]
             for each, words, runs in bounded if steady else bounded[:1]:

@@ -11,11 +11,11 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
-__all__ = ["Steadiness", "watching"]
+__all__ = ["Steadiness", "watched"]
 
 ROOT = Path(__file__).resolve().parents[2]
 PAUSE = 0.008  # seconds between two bits of work, which are some 0.2 ms each
@@ -23,6 +23,7 @@ ADDITIONS = 4000
 WINDOW = 0.1  # seconds
 FALTERS = 1.8  # times what the work costs mostly
 
+T = TypeVar("T")
 Sample = tuple[float, float]
 """An instant of the monotonic clock, and the seconds of processor time the work took then."""
 
@@ -47,9 +48,8 @@ class Steadiness:
         return self._faltering.isdisjoint(range(number - 1, number + 3))
 
 
-@asynccontextmanager
-async def watching(found: list[Steadiness]) -> AsyncIterator[None]:
-    """Watch the machine for the length of the block; what was seen is appended to `found` at its end."""
+async def watched(work: Awaitable[T]) -> tuple[T, Steadiness]:
+    """What comes of `work`, and how steady the machine was meanwhile."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.bench.steadiness"),
         cwd=ROOT,
@@ -57,10 +57,10 @@ async def watching(found: list[Steadiness]) -> AsyncIterator[None]:
         stdout=subprocess.PIPE,
     )
     try:
-        yield
+        result = await work
     finally:
         told, _ = await process.communicate(b"")  # its input ends: the sign for it to end
-    found.append(Steadiness(json.loads(told)))
+    return result, Steadiness(json.loads(told))
 
 
 async def _work(samples: list[Sample]) -> None:

@@ -39,6 +39,10 @@ async def sessions(dsn: str) -> AsyncIterator[Sessions]:
     await engine.dispose()
 
 
+async def insert(sessions: Sessions, number: int) -> None:
+    await run_unit(sessions, lambda session: fetch(session, INSERT, number))
+
+
 async def things(dsn: str) -> list[int]:
     connection = await asyncpg.connect(dsn)
     rows = await connection.fetch("SELECT id FROM things ORDER BY id")
@@ -85,12 +89,9 @@ async def test_they_are_rolled_back_with_the_session(sessions: Sessions, dsn: st
 
 
 async def test_an_error_of_the_first_statement_is_the_drivers(sessions: Sessions, dsn: str) -> None:
-    async def write(session: AsyncSession) -> None:
-        await fetch(session, INSERT, 1)
-
-    await run_unit(sessions, write)
+    await insert(sessions, 1)
     with pytest.raises(asyncpg.UniqueViolationError):
-        await run_unit(sessions, write)
+        await insert(sessions, 1)
     assert await things(dsn) == [1]
 
 
@@ -120,10 +121,7 @@ async def test_a_connection_that_is_lost_is_a_failure_that_passes(
         await run_unit(sessions, lose_it)
     assert is_passing_failure(caught.value)
 
-    async def write(session: AsyncSession) -> None:
-        await fetch(session, INSERT, 3)
-
-    await run_unit(sessions, write)
+    await insert(sessions, 3)
     assert await things(dsn) == [3]
 
 
@@ -142,8 +140,5 @@ async def test_a_connection_nobody_uses_is_closed_by_the_server_and_replaced(
     await until_gone(watcher, pid)
     await watcher.close()
 
-    async def write(session: AsyncSession) -> None:
-        await fetch(session, INSERT, 1)
-
-    await run_unit(sessions, write)
+    await insert(sessions, 1)
     assert await things(dsn) == [1]
