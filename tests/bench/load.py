@@ -13,7 +13,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -21,10 +20,10 @@ import uvloop
 from shared.ids import uuid7
 from tests.bench.feeds import watch_feeds
 from tests.bench.payloads import body_of
+from tests.support.root import ROOT
 
 __all__ = ["Job", "Outcome", "run_load"]
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0  # seconds for the last replies and feed events
 CONNECTIONS = 64
 

@@ -13,11 +13,10 @@ from pathlib import Path
 import httpx
 
 from deploy.local.places import free_ports
+from tests.support.root import ROOT
 from tests.support.wait import eventually
 
 __all__ = ["Server", "paused", "running_server"]
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)

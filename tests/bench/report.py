@@ -13,10 +13,9 @@ from rich.table import Table
 
 from shared.clock import SystemClock
 from tests.bench.figures import Figure
+from tests.support.root import ROOT
 
 __all__ = ["print_table", "write_json"]
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def print_table(console: Console, figures: Sequence[Figure]) -> None:

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,12 +19,12 @@ from tests.bench.history import answer_rows, complaint_rows, records_of
 from tests.bench.installation import Installation, deliver
 from tests.bench.processes import Server, paused, running_server
 from tests.bench.sizes import Sizes
+from tests.support.root import ROOT
 from tests.support.system import System, prepared_system
 from tests.support.wait import eventually
 
 __all__ = ["importing", "scoring"]
 
-ROOT = Path(__file__).resolve().parents[2]
 TOPICS = ("complaint.events", "assignment.events")
 IMPORT_BATCH = 200  # rows, as `huiying import` sends them
 TURN_LIMIT = 120.0  # seconds for one round

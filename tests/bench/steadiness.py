@@ -12,12 +12,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Sequence
-from pathlib import Path
 from typing import TypeVar
+
+from tests.support.root import ROOT
 
 __all__ = ["Steadiness", "watched"]
 
-ROOT = Path(__file__).resolve().parents[2]
 PAUSE = 0.008  # seconds between two bits of work, which are some 0.2 ms each
 ADDITIONS = 4000
 WINDOW = 0.1  # seconds

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.root import ROOT
+
 SERVICES = ("intake", "dispatch", "assessment", "notify")
 PYTHON = [
     path for folder in ("services", "shared", "deploy") for path in sorted((ROOT / folder).rglob("*.py"))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.root import ROOT
+
 PROGRAM = "from shared.crashpoints import crash_point as c; c('one'); c('two'); c('two'); print('alive')"
 
 

@@ -8,16 +8,14 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import httpx
 
 from shared.contracts.dispatch import Role
 from tests.support.dispatch_people import Dispatch, Stream, dispatch_app
 from tests.support.infrastructure import PostgresServer
+from tests.support.root import ROOT
 from tests.support.wait import eventually
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @asynccontextmanager

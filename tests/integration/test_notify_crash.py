@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,11 +14,11 @@ from shared.contracts.dispatch import Role
 from tests.support.infrastructure import PostgresServer
 from tests.support.notify_service import LIMIT, QUICK, Notify, assigned, registered
 from tests.support.publishing import publishing
+from tests.support.root import ROOT
 from tests.support.sinks import mailbox, web_hook
 from tests.support.system import System, prepared_system
 from tests.support.wait import eventually
 
-ROOT = Path(__file__).resolve().parents[2]
 RESENT = "这是重发"
 
 

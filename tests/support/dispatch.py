@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +32,7 @@ from shared.database import Sessions, create_engine, create_sessions, run_unit
 from shared.ids import uuid7
 from shared.wire import Envelope, RawRecord, read_envelope
 from tests.support.infrastructure import PostgresServer
+from tests.support.root import ROOT
 from tests.support.shipped import raw_rule_book
 
 __all__ = [
@@ -46,7 +46,7 @@ __all__ = [
     "rule_book_state",
 ]
 
-MIGRATIONS = Path(__file__).parents[2] / "services/dispatch/migrations"
+MIGRATIONS = ROOT / "services/dispatch/migrations"
 DAYS = timedelta(days=1)
 
 

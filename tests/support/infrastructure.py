@@ -28,6 +28,7 @@ import pytest
 
 from deploy.local.places import exclusive
 from tests.support.engine import docker_answers
+from tests.support.root import ROOT
 from tests.support.wait import eventually_sync
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ __all__ = ["PostgresServer", "kafka", "make_topic", "postgres", "start_run", "st
 RUN = "HUIYING_TEST_RUN"  # folder of this test run, shared by its workers
 ADDRESS = {"kafka": "HUIYING_TEST_KAFKA", "postgres": "HUIYING_TEST_POSTGRES"}
 PARTITIONS = 3  # of a topic in tests
-ROOT = Path(__file__).resolve().parents[2]
 
 T = TypeVar("T")
 

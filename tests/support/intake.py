@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -25,11 +24,12 @@ from shared.database import create_engine, create_sessions, transaction
 from shared.edge import Edge
 from shared.state import state_entries
 from tests.support.infrastructure import PostgresServer
+from tests.support.root import ROOT
 from tests.support.shipped import raw_directory, raw_rule_book
 
 __all__ = ["Desk", "report", "rule_book", "serving", "units"]
 
-SERVICES = Path(__file__).parents[2] / "services"
+SERVICES = ROOT / "services"
 NO_KAFKA = "127.0.0.1:9"
 
 

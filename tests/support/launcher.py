@@ -18,11 +18,11 @@ from deploy.local.descriptor import Descriptor
 from deploy.local.orphans import reclaim
 from deploy.local.places import free_ports
 from deploy.local.postgres import ROOTS_PLACE
+from tests.support.root import ROOT
 from tests.support.wait import eventually_sync
 
 __all__ = ["Launched", "run_up"]
 
-ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT = 240.0  # seconds; the first start on a machine downloads Kafka
 
 

@@ -1,7 +1,6 @@
 """The data files that an installation starts with, read once a run. Nobody changes what is returned."""
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -9,6 +8,7 @@ import yaml
 from services.dispatch.domain.rulebook import read_rule_book
 from services.dispatch.domain.standards import StandardBook
 from shared.worktime import CalendarData, WorkCalendar
+from tests.support.root import ROOT
 
 __all__ = [
     "raw_calendar",
@@ -19,7 +19,7 @@ __all__ = [
     "work_calendar",
 ]
 
-SERVICES = Path(__file__).parents[2] / "services"
+SERVICES = ROOT / "services"
 
 
 @cache

@@ -10,7 +10,8 @@ from typing import Any
 
 import asyncpg
 
-from tests.support.launcher import ROOT, Launched
+from tests.support.launcher import Launched
+from tests.support.root import ROOT
 from tests.support.traffic import Registrar, write_workbook
 from tests.support.wait import eventually
 

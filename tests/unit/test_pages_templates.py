@@ -14,8 +14,8 @@ from deploy.assets.__main__ import icon_names
 from shared.pages.assets import STATIC
 from shared.pages.errors import ERRORS
 from tests.support.pages.preview import PAGES, SAMPLES, SERVICES, create_app, paths
+from tests.support.root import ROOT
 
-ROOT = SERVICES.parent
 TEMPLATES = sorted([*SERVICES.glob("*/templates/*.html"), *(ROOT / "shared/pages/templates").glob("*.html")])
 HAN = "\u4e00-\u9fff"
 
