@@ -8,7 +8,7 @@ from uuid import UUID
 from deploy.client import Client, RefusedError
 from deploy.local.errors import LaunchError
 
-__all__ = ["PREFIXES", "list_letters", "services_of", "settle", "show_letter"]
+__all__ = ["PREFIXES", "REASONS", "in_words", "list_letters", "services_of", "settle", "show_letter"]
 
 PREFIXES: Mapping[str, str] = {
     "intake": "",
@@ -16,6 +16,23 @@ PREFIXES: Mapping[str, str] = {
     "assessment": "/assessment",
     "notify": "/notify",
 }
+REASONS: Mapping[str, str] = {
+    "header": "消息头不完整或有误",
+    "key": "消息的键不对",
+    "type": "不认识的事件类型或版本",
+    "empty": "消息没有内容",
+    "payload": "内容不符合事件的约定",
+    "standard": "没有适用的时限标准",
+    "calendar": "时限超出了工作日历",
+    "rulebook": "没有这个版本的规则",
+    "unknown": "没有预料到的错误",
+}
+"""What the codes of reasons mean to a person."""
+
+
+def in_words(reason: str) -> str:
+    """What the code of a reason means; the code itself where it is of a newer service."""
+    return REASONS.get(reason, reason)
 
 
 def services_of(chosen: str | None) -> tuple[str, ...]:

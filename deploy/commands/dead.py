@@ -35,7 +35,7 @@ def list_(service: Service = None, as_json: AsJson = False, url: Url = LOCAL) ->
     from rich.table import Table  # noqa: PLC0415 - heavy
 
     from deploy.client import connect  # noqa: PLC0415 - heavy
-    from deploy.dead import list_letters, services_of  # noqa: PLC0415 - heavy
+    from deploy.dead import in_words, list_letters, services_of  # noqa: PLC0415 - heavy
 
     services = services_of(service)
     with connect(url) as client:
@@ -49,7 +49,7 @@ def list_(service: Service = None, as_json: AsJson = False, url: Url = LOCAL) ->
     table = Table("id", "服务", "主题", "键", "原因", "收到")
     for one in letters:
         where = f"{one['topic']}/{one['partition']}/{one['offset']}"
-        why = f"{one['reason']}：{one['detail']}"
+        why = f"{in_words(one['reason'])}（{one['detail']}）"
         cells = (one["id"], one["service"], where, one["key"], why, one["received_at"])
         table.add_row(*map(printable, cells))
     Console(highlight=False, markup=False).print(table)
@@ -58,7 +58,7 @@ def list_(service: Service = None, as_json: AsJson = False, url: Url = LOCAL) ->
 def show(letter_id: LetterId, service: Service = None, as_json: AsJson = False, url: Url = LOCAL) -> None:
     """Show one dead letter."""
     from deploy.client import connect  # noqa: PLC0415 - heavy
-    from deploy.dead import services_of, show_letter  # noqa: PLC0415 - heavy
+    from deploy.dead import in_words, services_of, show_letter  # noqa: PLC0415 - heavy
 
     services = services_of(service)
     with connect(url) as client:
@@ -66,6 +66,7 @@ def show(letter_id: LetterId, service: Service = None, as_json: AsJson = False, 
     if as_json:
         _print_json(letter)
         return
+    letter["reason"] += f"（{in_words(letter['reason'])}）"
     for name, value in letter.items():
         for label, one in value.items() if isinstance(value, dict) else ((name, value),):
             typer.echo(f"{label}: {printable(one)}")

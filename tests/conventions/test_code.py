@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.dead import REASONS
 from tests.support.root import ROOT
 
 SERVICES = ("intake", "dispatch", "assessment", "notify")
@@ -126,6 +127,12 @@ def test_every_service_has_the_same_shape(service: str) -> None:
         assert (folder / f"{name}.py").exists() or (folder / name / "__init__.py").exists(), name
     for name in ("README.md", "app.py", "stream.py", "settings.py", "migrations/env.py"):
         assert (folder / name).exists(), name
+
+
+def test_every_reason_of_a_dead_letter_has_its_words() -> None:
+    given = re.compile(r'(?:Poison\(|Unreadable\(raw, |_bury\(\w+, )"(\w+)"')
+    reasons = {reason for path in PYTHON for reason in given.findall(text(path))}
+    assert reasons == REASONS.keys()
 
 
 def test_the_project_speaks_of_itself_alone() -> None:

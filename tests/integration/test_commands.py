@@ -25,7 +25,7 @@ LETTER = {
     "offset": 17,
     "key": None,
     "seq": None,
-    "reason": "envelope",
+    "reason": "payload",
     "detail": "not UTF-8 \x1b[31m",
     "received_at": "2026-11-23T09:00:00Z",
     "settled_at": None,
@@ -223,6 +223,13 @@ def test_dead_letters_of_all_services_are_listed(server: HTTPServer) -> None:
     assert [(one["service"], one["id"]) for one in listed] == [("dispatch", LETTER["id"])]
     assert json.loads(run("dead", "list", "--json", "--service", "notify").stdout) == []
     assert "没有死信" in run("dead", "list", "--service", "intake").stdout
+
+
+def test_why_a_dead_letter_is_one_is_said_in_words(server: HTTPServer) -> None:
+    offer_letters(server)
+
+    for command in (["list"], ["show", LETTER["id"]]):
+        assert "内容不符合事件的约定" in run("dead", *map(str, command)).stdout
 
 
 def test_a_dead_letter_cannot_play_tricks_on_the_terminal(server: HTTPServer) -> None:
