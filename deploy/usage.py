@@ -30,6 +30,8 @@ _PHRASES: Final[tuple[_Phrase, ...]] = (
     (r"Option '(.+?)' does not take a value\.", r"选项 \1 不带值"),
     (r"Got unexpected extra argument\(s\) \((.+)\)", r"多出的参数：\1"),
     (r"Invalid value for '(.+?)': Input should be a valid integer.*", r"\1 应为整数"),
+    (r"Invalid value for '(.+?)': Input should be greater than or equal to (\S+)", r"\1 不能小于 \2"),
+    (r"Invalid value for '(.+?)': Input should be less than or equal to (\S+)", r"\1 不能大于 \2"),
     (
         r"Invalid value for '(.+?)': Input should be a valid UUID.*",
         r"\1 不是编号，编号形如 01920f2e-….-….-….-…………",

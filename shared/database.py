@@ -178,6 +178,8 @@ def sqlstate(error: BaseException) -> str | None:
 
 def describe(error: BaseException) -> str:
     """Say what went wrong without what a row holds, which a database's message may quote."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(describe(one) for one in error.exceptions)
     state = sqlstate(error)
     if state is None:
         return f"{type(error).__name__}: {error}"
@@ -189,6 +191,8 @@ def describe(error: BaseException) -> str:
 
 def is_passing_failure(error: BaseException) -> bool:
     """Whether waiting may cure this error: a database that is away, read-only, full, locked or deadlocked."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_passing_failure(one) for one in error.exceptions)
     if isinstance(error, (DBAPIError, *DRIVER_ERRORS)):
         state = sqlstate(error)
         return state is None or not state.startswith(_PASSING_UNLESS)

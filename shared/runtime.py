@@ -24,7 +24,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from shared import outbox
 from shared.broker import create_broker, declare_subscriber
 from shared.consume import Subscription, state_subscription
-from shared.database import DRIVER_ERRORS, Sessions, create_engine, create_sessions, run_unit
+from shared.database import (
+    DRIVER_ERRORS,
+    Sessions,
+    create_engine,
+    create_sessions,
+    describe,
+    is_passing_failure,
+    run_unit,
+)
 from shared.inbox import pending_events
 from shared.inlet import Inlet
 from shared.logs import get_logger
@@ -221,8 +229,11 @@ class Runtime:
         while True:
             try:
                 await work()
-            except Exception:  # noqa: BLE001 - logged, and the work goes on
-                _log.exception("background_work_failed", service=self.service)
+            except Exception as error:  # noqa: BLE001 - logged, and the work goes on
+                if is_passing_failure(error):
+                    _log.warning("background_work_interrupted", reason=describe(error))
+                else:
+                    _log.exception("background_work_failed", service=self.service)
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _housekeep(self) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from deploy.importing.archive import UNPACKED_LIMIT, check_workbook_container
-from deploy.local.errors import LaunchError
+from deploy.local.errors import LaunchError, cause_of
 
 __all__ = ["Cell", "Sheet", "SheetRow", "read_sheets"]
 
@@ -66,7 +66,7 @@ def _check_file(file: Path) -> None:
     except FileNotFoundError as error:
         raise LaunchError(f"没有这个文件：{file}") from error
     except OSError as error:
-        raise LaunchError(f"不能读取 {file}（{error.strerror}）") from error
+        raise LaunchError(f"不能读取 {file}（{cause_of(error)}）") from error
     if size == 0:
         raise LaunchError(f"{file.name} 是空文件")
     if size > FILE_LIMIT:

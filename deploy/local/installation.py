@@ -18,7 +18,7 @@ from deploy.local.errors import LaunchError
 from deploy.local.kafka import new_cluster_id
 from deploy.local.places import free_ports, make_folder, port_is_free, write_private
 
-__all__ = ["Demonstration", "Installation", "open_installation"]
+__all__ = ["Demonstration", "Installation", "choose_ports", "is_installed", "open_installation"]
 
 PORTS = ("kafka", "kafka_controller", "postgres", *SERVICES)
 FILE = "installation.json"
@@ -65,6 +65,8 @@ def open_installation(data_dir: Path) -> Iterator[Installation]:
     LaunchError if the folder cannot be written or another `huiying up` has it open.
     """
     make_folder(data_dir)
+    if not is_installed(data_dir):
+        _check_unused(data_dir)  # before the lock is put into a folder of somebody else
     with (data_dir / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -76,9 +78,9 @@ def open_installation(data_dir: Path) -> Iterator[Installation]:
 
 
 def _load(data_dir: Path) -> Installation:
-    file = data_dir / FILE
-    if not file.exists():
+    if not is_installed(data_dir):
         return _create(data_dir)
+    file = data_dir / FILE
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         content["demonstration"] = Demonstration(content["demonstration"])
@@ -89,12 +91,20 @@ def _load(data_dir: Path) -> Installation:
         ) from error
 
 
-def _create(data_dir: Path) -> Installation:
+def is_installed(data_dir: Path) -> bool:
+    """Whether `data_dir` holds an installation."""
+    return (data_dir / FILE).exists()
+
+
+def _check_unused(data_dir: Path) -> None:
     foreign = [each.name for each in data_dir.iterdir() if each.name not in {"lock", f"{FILE}.new", "logs"}]
     if foreign:
         raise LaunchError(
             f"文件夹 {data_dir} 里已有别的内容（{foreign[0]} 等）", "请用 --data-dir 另选一个空文件夹"
         )
+
+
+def _create(data_dir: Path) -> Installation:
     made = Installation(
         data_dir=data_dir,
         id=secrets.token_hex(8),

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from deploy.local.errors import LaunchError
+from deploy.local.errors import LaunchError, cause_of
 
 __all__ = [
     "cache_home",
@@ -49,7 +49,7 @@ def make_folder(folder: Path, mode: int = 0o700) -> Path:
         folder.mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as error:
         raise LaunchError(
-            f"不能写入文件夹 {folder}（{error.strerror}）", "请换一个可写的位置，或检查权限与磁盘空间"
+            f"不能写入文件夹 {folder}（{cause_of(error)}）", "请换一个可写的位置，或检查权限与磁盘空间"
         ) from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise LaunchError(f"不能写入文件夹 {folder}", "请换一个可写的位置，或检查权限")
@@ -68,7 +68,7 @@ def write_private(file: Path, content: str | Mapping[str, Any]) -> None:
             os.fsync(output.fileno())
         fresh.replace(file)
     except OSError as error:
-        raise LaunchError(f"不能写入 {file}（{error.strerror}）", "请检查权限与磁盘空间") from error
+        raise LaunchError(f"不能写入 {file}（{cause_of(error)}）", "请检查权限与磁盘空间") from error
 
 
 @contextmanager

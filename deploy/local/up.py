@@ -22,6 +22,7 @@ from deploy.local.installation import (
     Demonstration,
     Installation,
     choose_ports,
+    is_installed,
     open_installation,
 )
 from deploy.local.kafka import Kafka
@@ -57,8 +58,15 @@ class Launch:
     data_dir: Path
     demo: bool
 
+    def check(self) -> None:
+        """Return if the port is free and the gateway's program is here; else LaunchError."""
+        check_port(self.port)
+        find_gateway()
+
     def run(self) -> None:
         """Run until told to stop. LaunchError if something does not start; what had started is stopped."""
+        if not is_installed(self.data_dir):  # a first start that is refused leaves nothing behind
+            self.check()
         with open_installation(self.data_dir) as installation:
             _Run(self, installation).run()
 
@@ -85,8 +93,7 @@ class _Run:
         if left_behind:
             names = "、".join(LABELS[name] for name in left_behind)
             self.say(f"上次没有正常停止，已收回遗留的进程：{names}")
-        check_port(self.launch.port)
-        find_gateway()  # what is missing is said before anything is put in
+        self.launch.check()  # what is missing is said before anything is put in
         choose_ports(self.installation)
         self._decide_on_demonstration()
         addresses = Addresses(self.installation, self.launch.port)

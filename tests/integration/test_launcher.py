@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from deploy.databases import SERVICES
+from deploy.local.places import free_ports
 from tests.support.launcher import Launched, run_up
 from tests.support.wait import eventually, eventually_sync
 
@@ -134,21 +135,24 @@ def test_a_port_in_use_is_one_clear_line(launched: Launched, tmp_path: Path) -> 
     done = run_up(launched.port, tmp_path / "data")
 
     assert done.returncode == 1
+    assert not (tmp_path / "data").exists()
     assert f"端口 {launched.port} 已被别的程序占用" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
-    done = run_up(1, tmp_path)
+    (port,) = free_ports(1)
+    done = run_up(port, tmp_path)
 
     assert done.returncode == 1
     assert "已有别的内容" in done.stderr
-    assert [each.name for each in tmp_path.iterdir() if each.name != "lock"] == ["thesis.txt"]
+    assert [each.name for each in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_line() -> None:
-    done = run_up(1, Path("/proc/huiying"))
+    (port,) = free_ports(1)
+    done = run_up(port, Path("/proc/huiying"))
 
     assert done.returncode == 1
     assert "不能写入文件夹 /proc/huiying" in done.stderr

@@ -33,6 +33,7 @@ def from_database(sqlstate: str | None) -> DBAPIError:
         ConnectionRefusedError(),
         asyncpg.InternalClientError(),
         TimeoutError(),
+        ExceptionGroup("all of these", [ConnectionRefusedError(), from_database(None)]),
     ],
     ids=lambda error: getattr(getattr(error, "orig", None), "sqlstate", None) or type(error).__name__,
 )
@@ -51,6 +52,7 @@ def test_these_pass(error: BaseException) -> None:
         from_database("P0001"),  # refused by a trigger
         ValueError("ours"),
         KeyError("ours"),
+        ExceptionGroup("one of these", [ConnectionRefusedError(), ValueError("ours")]),
     ],
     ids=lambda error: getattr(getattr(error, "orig", None), "sqlstate", None) or type(error).__name__,
 )
@@ -68,6 +70,8 @@ def test_an_error_is_described_without_what_the_row_holds() -> None:
     for error in (refused, DBAPIError("INSERT", {}, wrapped)):
         assert describe(error) == "NotNullViolationError: 23502 contents text"
     assert describe(KeyError("ours")) == "KeyError: 'ours'"
+    both = ExceptionGroup("in two tasks", [refused, KeyError("ours")])
+    assert describe(both) == "NotNullViolationError: 23502 contents text; KeyError: 'ours'"
 
 
 def test_an_address_keeps_its_password() -> None:

@@ -17,7 +17,7 @@ from deploy.local.installation import Demonstration, choose_ports, open_installa
 from deploy.local.java import find_java
 from deploy.local.kafka import new_cluster_id
 from deploy.local.orphans import STORES
-from deploy.local.places import free_ports, port_is_free
+from deploy.local.places import free_ports, make_folder, port_is_free
 from deploy.local.postgres import Postgres
 from deploy.local.up import Launch, _Run
 
@@ -53,6 +53,14 @@ def test_a_data_folder_is_opened_once_at_a_time(tmp_path: Path) -> None:
         open_installation(tmp_path),
     ):
         pass
+
+
+def test_why_a_folder_cannot_be_made_is_said_in_chinese(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    for folder, why in ((tmp_path / "file", "已有同名的文件"), (tmp_path / "file" / "x", "不是文件夹")):
+        with pytest.raises(LaunchError, match=why):
+            make_folder(folder)
 
 
 def test_a_broken_installation_file_is_a_clear_error(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ SERVICES = "service 只能是：intake、dispatch、assessment、notify"
         ("statement --month 2019-04 more words", "多出的参数：more words"),
         ("evidence nonsense", "EVENT_ID 不是编号，编号形如 01920f2e-….-….-….-…………"),
         ("up --port high", "--port 应为整数"),
+        ("up --port 0", "--port 不能小于 1"),
+        ("up --port 65536", "--port 不能大于 65535"),
         ("import", "缺少参数 file"),
         ("import --dry-run=3 file.xlsx", "选项 --dry-run 不带值"),
         ("serve", SERVICES),
