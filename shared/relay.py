@@ -27,6 +27,7 @@ from shared.leader import Leadership, LeadershipLostError, lead
 from shared.logs import get_logger
 from shared.outbox import CHANNEL
 from shared.partition import partition_of
+from shared.reachable import until_reachable
 
 __all__ = ["LEADER", "Relay", "mark"]
 
@@ -83,6 +84,7 @@ class Relay:
         """Lead and publish until cancelled; every failure is logged and tried again."""
         while True:
             try:
+                await until_reachable(self._bootstrap)  # whoever leads must be able to publish
                 async with lead(self._dsn, LEADER) as term:
                     await self._serve(term)
             except (KafkaError, LeadershipLostError, OSError, TimeoutError) as error:

@@ -38,6 +38,7 @@ from shared.inlet import Inlet
 from shared.logs import get_logger
 from shared.metrics import Metrics
 from shared.migrations import head, is_at_head
+from shared.reachable import until_reachable
 from shared.relay import Relay
 from shared.settings import ServiceSettings
 
@@ -174,6 +175,7 @@ class Runtime:
 
     async def _subscribe(self, group: str, inlet: Inlet) -> None:
         while True:
+            await until_reachable(self.settings.kafka_bootstrap)
             broker = create_broker(self.settings.kafka_bootstrap, name=group)
             instance, pause = self.settings.instance, self._consume_pause
             declare_subscriber(broker, inlet, group=group, instance=instance, pause=pause)
