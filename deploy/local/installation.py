@@ -65,8 +65,7 @@ def open_installation(data_dir: Path) -> Iterator[Installation]:
     LaunchError if the folder cannot be written or another `huiying up` has it open.
     """
     make_folder(data_dir)
-    if not is_installed(data_dir):
-        _check_unused(data_dir)  # before the lock is put into a folder of somebody else
+    _check_ours(data_dir)  # before the lock is put into a folder of somebody else
     with (data_dir / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -96,9 +95,10 @@ def is_installed(data_dir: Path) -> bool:
     return (data_dir / FILE).exists()
 
 
-def _check_unused(data_dir: Path) -> None:
+def _check_ours(data_dir: Path) -> None:
+    """Return if the folder holds an installation or nothing but what one begins with; else LaunchError."""
     foreign = [each.name for each in data_dir.iterdir() if each.name not in {"lock", f"{FILE}.new", "logs"}]
-    if foreign:
+    if foreign and not is_installed(data_dir):  # looked at last: another start may just be making it
         raise LaunchError(
             f"文件夹 {data_dir} 里已有别的内容（{foreign[0]} 等）", "请用 --data-dir 另选一个空文件夹"
         )
