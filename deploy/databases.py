@@ -1,12 +1,18 @@
 """The four databases: one database and one role per service, and a role that may only read them all."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 from asyncpg import Connection
+from sqlalchemy.ext.asyncio import AsyncSession
 
-__all__ = ["AUDITOR", "ROLES", "SERVICES", "database_name", "database_url", "provision"]
+from shared.database import create_engine, create_sessions, run_unit
+
+__all__ = ["AUDITOR", "ROLES", "SERVICES", "database_name", "database_url", "in_transaction", "provision"]
+
+T = TypeVar("T")
 
 SERVICES = ("intake", "dispatch", "assessment", "notify")
 AUDITOR = "auditor"
@@ -27,6 +33,15 @@ def database_url(server: str, database: str, role: str, password: str) -> str:
     return urlunsplit(
         ("postgresql", f"{quote(role, safe='')}:{quote(password, safe='')}@{host}", f"/{database}", "", "")
     )
+
+
+async def in_transaction(url: str, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    """What `work` returns, done in one transaction of the database at `url`."""
+    engine = create_engine(url)
+    try:
+        return await run_unit(create_sessions(engine), work)
+    finally:
+        await engine.dispose()
 
 
 async def provision(admin_url: str, passwords: Mapping[str, str]) -> None:

@@ -7,9 +7,8 @@ make them) and `HUIYING_AUDITOR_PASSWORD`.
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
@@ -17,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy import topics
-from deploy.databases import AUDITOR, SERVICES, database_name, provision
+from deploy.databases import AUDITOR, SERVICES, database_name, in_transaction, provision
 from deploy.given import given_setting
 from deploy.local.errors import LaunchError
 from deploy.local.places import write_private
@@ -26,11 +25,9 @@ from services.dispatch.seed import seed as seed_directory
 from services.dispatch.usecases.accounts import ADMINISTRATOR, SignIn, mint_command_token, seed_people
 from shared import migrations
 from shared.clock import SystemClock
-from shared.database import create_engine, create_sessions, run_unit
 
 __all__ = ["migrate", "migrations_folder"]
 
-T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -66,7 +63,7 @@ def migrate(
         say(f"Kafka 主题齐全，新建 {len(created)} 个")
         asyncio.run(_seed(urls, demo, say))
         if token_file is not None:
-            write_private(token_file, asyncio.run(_in_transaction(urls["dispatch"], _mint)))
+            write_private(token_file, asyncio.run(in_transaction(urls["dispatch"], _mint)))
     except topics.TopicsError as error:
         raise LaunchError(str(error)) from error
     except (OSError, asyncpg.PostgresError, SQLAlchemyError, ValueError) as error:
@@ -76,14 +73,14 @@ def migrate(
 async def _seed(urls: Mapping[str, str], demo: bool, say: Callable[[str], None]) -> None:
     """Put in the first data of each service, in one transaction each."""
     clock = SystemClock()
-    await _in_transaction(urls["assessment"], lambda session: seed_rule_book(session, clock))
+    await in_transaction(urls["assessment"], lambda session: seed_rule_book(session, clock))
     password = given_setting("HUIYING_ADMINISTRATOR_PASSWORD") or None
 
     async def directory(session: AsyncSession) -> list[SignIn]:
         await seed_directory(session, clock)
         return await seed_people(session, clock, demo=demo, administrator_password=password)
 
-    made = await _in_transaction(urls["dispatch"], directory)
+    made = await in_transaction(urls["dispatch"], directory)
     say("单位、日历、考核细则与账号齐全")
     if password is None:
         for each in made:
@@ -93,14 +90,6 @@ async def _seed(urls: Mapping[str, str], demo: bool, say: Callable[[str], None])
 
 async def _mint(session: AsyncSession) -> str:
     return await mint_command_token(session, SystemClock())
-
-
-async def _in_transaction(url: str, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
-    engine = create_engine(url)
-    try:
-        return await run_unit(create_sessions(engine), work)
-    finally:
-        await engine.dispose()
 
 
 def _passwords(urls: Mapping[str, str]) -> dict[str, str]:

@@ -16,7 +16,15 @@ from shared.logs import get_logger
 from shared.pages import Pages, wants_html
 from shared.pages.errors import explain
 
-__all__ = ["FieldProblem", "OnError", "Problem", "install", "problem_response", "validation_fields"]
+__all__ = [
+    "FieldProblem",
+    "OnError",
+    "Problem",
+    "field_problem",
+    "install",
+    "problem_response",
+    "validation_fields",
+]
 
 _log = get_logger(__name__)
 
@@ -72,6 +80,11 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
         self.status = status
         self.detail = detail
         self.fields = tuple(fields)
+
+
+def field_problem(field: str, message: str, status: int = 422) -> Problem:
+    """One field that is wrong, and why, in Chinese."""
+    return Problem(status, message, fields=[FieldProblem(field, message)])
 
 
 def problem_response(

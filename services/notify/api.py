@@ -13,7 +13,7 @@ from services.notify.usecases.deliveries import try_again
 from shared.auth import Principal, require, signed_in
 from shared.contracts.dispatch import Role
 from shared.database import SessionDep
-from shared.problems import FieldProblem, Problem
+from shared.problems import Problem, field_problem
 
 __all__ = ["router"]
 
@@ -35,13 +35,13 @@ async def post_channel(new: ChannelNew, request: Request, session: SessionDep, w
     try:
         address = await check_address(new.url.strip(), request.app.state.internal_networks)
     except ValueError as error:
-        raise Problem(422, str(error), fields=[FieldProblem("url", str(error))]) from None
+        raise field_problem("url", str(error)) from None
     channel = NewChannel(new.recipient, new.name.strip(), new.url.strip(), address, new.occasions)
     try:
         channel_id = await add_channel(session, channel, by=who.person_id, clock=request.app.state.clock)
     except UnknownUnitError:
         message = "没有这个单位"
-        raise Problem(422, message, fields=[FieldProblem("recipient", message)]) from None
+        raise field_problem("recipient", message) from None
     return ChannelAdded(channel_id=channel_id, address=address)
 
 

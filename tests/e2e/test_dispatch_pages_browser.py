@@ -163,3 +163,34 @@ def test_an_administrator_makes_and_disables_an_account(page: Page, running: Run
     row.get_by_role("button", name="停用").click()
     expect(row).to_contain_text("已停用")
     is_accessible(page)
+
+
+def test_a_lost_password_is_given_anew_and_changed_by_its_owner(page: Page, running: Running) -> None:
+    sign_in(page, running.url, ADMINISTRATOR, ADMINISTRATORS_PASSWORD)
+    page.goto(running.url + "/dispatch/accounts")
+    page.get_by_role("row", name="宾馆班组").get_by_role("link", name="重设密码").click()
+    is_accessible(page)
+    page.get_by_label("新密码").fill("for today only")
+    page.get_by_role("button", name="保存").click()
+    expect(page.get_by_role("heading", name="账号", exact=True)).to_be_visible()
+    page.get_by_role("button", name="退出").click()
+
+    sign_in(page, running.url, "hotel.member", "for today only")
+    page.get_by_role("link", name="宾馆班组").click()
+    is_accessible(page)
+    page.get_by_label("现在的密码").fill("for today only")
+    page.get_by_label("新密码", exact=True).fill("correct horse battery")
+    page.get_by_label("再输入一次新密码").fill("correct horse")
+    page.get_by_role("button", name="更换密码").click()
+    expect(page.locator("#error-summary")).to_contain_text("两次输入的新密码不一样")
+    is_accessible(page)
+    for label, text in (
+        ("现在的密码", "for today only"),
+        ("新密码", "correct horse battery"),
+        ("再输入一次新密码", "correct horse battery"),
+    ):
+        page.get_by_label(label, exact=True).fill(text)
+    page.get_by_role("button", name="更换密码").click()
+    expect(page.get_by_role("status")).to_contain_text("密码已更换")
+    page.get_by_role("link", name="任务清单").click()
+    expect(page.locator("#live-status")).to_have_text("实时更新中")

@@ -96,7 +96,7 @@ async def subject_of(dispatch: Dispatch, row: Row, subject: str) -> dict[str, st
 
 async def _a_person(dispatch: Dispatch, unit: str) -> UUID:
     async def work(session: AsyncSession) -> UUID:
-        new = NewPerson(f"p-{uuid7()}"[:40], "某人", Role.UNIT_MEMBER, unit)
+        new = NewPerson(f"p-{uuid7()}"[:40], "某人", Role.UNIT_MEMBER, unit, password_hash="of no password")
         return (await add_person(session, new, dispatch.clock)).id
 
     return await run_unit(dispatch.runtime.sessions, work)
@@ -110,6 +110,7 @@ def body_of(row: Row) -> dict[str, Any]:
         "/dispatch/api/sign-in": {"json": account},
         "/dispatch/api/persons": {"json": person},
         "/dispatch/api/persons/{person_id}": {"json": {"name": "新名字"}},
+        "/dispatch/api/password": {"json": {"current": "a", "password": "correct horse battery"}},
         "/dispatch/api/services": {"json": {"name": "供水调度系统", "unit": "water"}},
         "/dispatch/api/cases/{complaint_id}/actions": {"json": {"action": "accept"}},
         "/dispatch/api/cases/{complaint_id}/reveal": {"json": {"reason": "联系上门时间"}},
@@ -128,6 +129,7 @@ def body_of(row: Row) -> dict[str, Any]:
         "/dispatch/api/dead-letters/{letter_id}/discard": {"json": {"reason": "重复"}},
         "/dispatch/sign-in": {"data": account},
         "/dispatch/accounts": {"data": person},
+        "/dispatch/accounts/{person_id}/password": {"data": {"password": "correct horse battery"}},
         "/dispatch/cases/{complaint_id}/answer": {"data": {"text": "已经修好，给您添麻烦了。"}},
         "/dispatch/cases/{complaint_id}/reveal": {"data": {"reason": "联系上门时间"}},
     }

@@ -26,7 +26,7 @@ from services.assessment.usecases.evidence import name_of
 from shared import state
 from shared.auth import Principal
 from shared.contracts.dispatch import UnitState
-from shared.problems import FieldProblem, Problem
+from shared.problems import Problem, field_problem
 
 __all__ = [
     "CaseLedger",
@@ -165,7 +165,7 @@ async def visible_unit(session: AsyncSession, unit: str, who: Principal) -> Unit
     if found is None:
         names = "、".join(one.name for one in units)
         message = f"没有“{unit[:30]}”这个单位，可选：{names}"
-        raise Problem(422, message, fields=[FieldProblem("unit", message)])
+        raise field_problem("unit", message)
     if not who.sees_unit(found.code):
         raise Problem(403, "您只能查看本单位的考核表")
     return found
@@ -203,7 +203,7 @@ async def _units(session: AsyncSession) -> Sequence[UnitState]:
 def month_problem(error: MonthError, *, field: str = "month", status: int = 404) -> Problem:
     """Say what is wrong with a month: 422 for what is none, `status` for one that will not do."""
     status = 422 if isinstance(error, MonthFormError) else status
-    return Problem(status, str(error), fields=[FieldProblem(field, str(error))])
+    return field_problem(field, str(error), status)
 
 
 def _book_of(month: str, books: Mapping[int, RuleBook], now: datetime) -> RuleBook:

@@ -76,6 +76,15 @@ class PersonPatch(BaseModel):
     password: str | None = Field(default=None, max_length=200)
 
 
+class PasswordChange(BaseModel):
+    """A person's present password, and the one they chose."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    current: str = Field(max_length=200)
+    password: str = Field(max_length=200)
+
+
 class ServiceCreate(BaseModel):
     """A unit's own system that is to read its feed and report its steps."""
 
@@ -108,6 +117,17 @@ async def sign_out(request: Request, response: Response, person: SignedInPerson,
     end_session(request, response)
 
 
+@router.post("/password")
+async def change_password(
+    body: PasswordChange, request: Request, response: Response, person: SignedInPerson
+) -> SessionView:
+    """Change one's own password: a new session begins, every other one ends."""
+    desk: SignInDesk = request.app.state.sign_in_desk
+    begun = await desk.change_password(person, body.current, body.password, address_of(request))
+    begin_session(request, response, begun.token)
+    return SessionView(name=begun.name, role=begun.role, unit=begun.unit)
+
+
 @router.get("/persons")
 async def list_all(session: SessionDep, _who: Administrator) -> list[PersonView]:
     """Every account, disabled ones too."""
@@ -115,13 +135,13 @@ async def list_all(session: SessionDep, _who: Administrator) -> list[PersonView]
 
 
 @router.post("/persons", status_code=201)
-async def create(
-    body: PersonCreate, request: Request, session: SessionDep, _who: Administrator
-) -> PersonView:
+async def create(body: PersonCreate, request: Request, session: SessionDep, who: Administrator) -> PersonView:
     """Make an account with its first password."""
     new = directory.NewPerson(normal_account(body.account), body.name.strip(), body.role, body.unit)
     desk: SignInDesk = request.app.state.sign_in_desk
-    person = await directory.create_person(session, new, body.password, desk.clock, desk.passwords)
+    person = await directory.create_person(
+        session, new, body.password, desk.clock, desk.passwords, by=who.person_id
+    )
     return PersonView.model_validate(person)
 
 
@@ -140,9 +160,9 @@ async def change(
 
 @router.post("/services", status_code=201)
 async def create_service(
-    body: ServiceCreate, request: Request, session: SessionDep, _who: Administrator
+    body: ServiceCreate, request: Request, session: SessionDep, who: Administrator
 ) -> ServiceView:
     """Make a token for a unit's own system, valid for a year; disabling its account ends it."""
     clock = request.app.state.clock
-    person, token = await accounts.add_service(session, body.name, body.unit, clock)
+    person, token = await accounts.add_service(session, body.name, body.unit, clock, by=who.person_id)
     return ServiceView(person=PersonView.model_validate(person), token=token)

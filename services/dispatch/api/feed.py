@@ -14,7 +14,7 @@ from shared import state
 from shared.auth import ForbiddenError, Principal, signed_in
 from shared.contracts.dispatch import UnitState
 from shared.database import SessionDep, SessionFetcher
-from shared.problems import FieldProblem, Problem
+from shared.problems import Problem, field_problem
 
 __all__ = ["router"]
 
@@ -59,7 +59,7 @@ async def feed_unit(session: SessionDep, who: SignedInPerson, unit: str | None =
     """The unit whose feed is asked for: one's own, or the one named by those who see all."""
     asked = unit or who.unit
     if asked is None:
-        raise Problem(422, "请指明单位", fields=[FieldProblem("unit", "请指明单位")])
+        raise field_problem("unit", "请指明单位")
     if not may_see(who.role, who.unit, asked):
         raise ForbiddenError("只能查看本单位的任务")
     if await state.find(session, UnitState, f"unit:{asked}") is None:

@@ -1,4 +1,4 @@
-"""The administrator's page of accounts: who there is, a new one, disabling and enabling."""
+"""The administrator's pages of accounts: who there is, a new one, disabling, enabling, a new password."""
 
 from collections.abc import Mapping
 from typing import Annotated, Final
@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from services.dispatch.domain.accounts import COMPANY_ROLES, UNIT_ROLES, normal_account
 from services.dispatch.pages.reader import Here, Visit
-from services.dispatch.store.accounts import list_persons
+from services.dispatch.store.accounts import find_person, list_persons
 from services.dispatch.usecases.directory import NewPerson, PersonChange, change_person, create_person
 from services.dispatch.usecases.signing_in import SignInDesk
 from shared.auth import require
@@ -53,7 +53,8 @@ async def create(here: Here, form: Annotated[AccountForm, Form()]) -> Response:
     new = NewPerson(normal_account(form.account), form.name.strip(), Role(form.role), form.unit or None)
     desk = _desk(here)
     try:
-        await create_person(here.session, new, form.password, desk.clock, desk.passwords)
+        by = here.reader.person_id
+        await create_person(here.session, new, form.password, desk.clock, desk.passwords, by=by)
     except Problem as problem:
         errors = {one["field"]: one["message"] for one in problem.fields}
         return await _page(here, values, errors, problem.status)
@@ -72,6 +73,25 @@ async def enable(person_id: UUID, here: Here) -> Response:
     return await _change(here, person_id, PersonChange(disabled=False))
 
 
+@router.get("/{person_id}/password")
+async def show_password(person_id: UUID, here: Here) -> Response:
+    """The form for a new password of somebody who lost theirs."""
+    return await _password_page(here, person_id)
+
+
+@router.post("/{person_id}/password")
+async def give_password(
+    person_id: UUID, here: Here, password: Annotated[str, Form(max_length=200)] = ""
+) -> Response:
+    """Give the person a new password: their sessions end everywhere within seconds."""
+    try:
+        return await _change(here, person_id, PersonChange(password=password))
+    except Problem as problem:
+        if problem.status != 422:  # noqa: PLR2004 - only a wrong password is for the form
+            raise
+        return await _password_page(here, person_id, {"password": problem.detail})
+
+
 def _desk(here: Visit) -> SignInDesk:
     desk: SignInDesk = here.request.app.state.sign_in_desk
     return desk
@@ -81,6 +101,15 @@ async def _change(here: Visit, person_id: UUID, change: PersonChange) -> Respons
     desk, own = _desk(here), here.reader.person_id
     await change_person(here.session, person_id, change, desk.clock, desk.passwords, by=own)
     return RedirectResponse(ACCOUNTS, 303)
+
+
+async def _password_page(here: Visit, person_id: UUID, errors: Mapping[str, str] | None = None) -> Response:
+    person = await find_person(here.session, person_id)
+    if person is None or person.password_hash is None:
+        raise Problem(404, "没有这个用密码登录的账号")
+    status = 422 if errors else 200
+    shown = {"id": person.id, "account": person.account, "name": person.name}
+    return here.page("account_password.html", status, person=shown, errors=errors or {})
 
 
 async def _page(
@@ -100,6 +129,7 @@ async def _page(
             "unit_name": here.unit_name(person.unit),
             "disabled": person.disabled,
             "failed_sign_ins": person.failed_sign_ins,
+            "has_password": person.password_hash is not None,
             "own": person.id == here.reader.person_id,
         }
         for person in by_unit

@@ -4,13 +4,23 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.dispatch.domain.accounts import normal_account
 from services.dispatch.store import accounts as store
 from services.dispatch.tables.accounts import PersonRow
-from services.dispatch.usecases.directory import SOURCE, NewPerson, add_person, signing_key
+from services.dispatch.usecases.directory import (
+    SOURCE,
+    NewPerson,
+    PersonChange,
+    add_person,
+    change_person,
+    give_password,
+    note,
+    signing_key,
+)
 from services.dispatch.usecases.passwords import Passwords
 from shared import state
 from shared.auth import SESSION_LIFE, Principal, mint
@@ -25,8 +35,10 @@ __all__ = [
     "SignIn",
     "SignedIn",
     "add_service",
+    "change_own_password",
     "mint_command_token",
     "record_refusal",
+    "renew_password",
     "seed_people",
     "sign_in",
     "sign_out",
@@ -37,6 +49,7 @@ SERVICE_TOKEN_LIFE = timedelta(days=365)
 ADMINISTRATOR: Final = "admin"
 DEMO_PASSWORD: Final = "huiying-demo"  # noqa: S105 - printed at each demonstration start, on purpose
 _COMMAND: Final = "local-command"
+_RANDOM_BYTES: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +87,36 @@ async def sign_in(
         values["password_hash"] = better_hash
     if person.failed_sign_ins or better_hash is not None:
         await store.update_person(session, person.id, **values)
-    token = await _token(session, person, clock, SESSION_LIFE)
-    return SignedIn(token, person.name, Role(person.role), person.unit)
+    return await _begin(session, person, clock)
+
+
+async def change_own_password(
+    session: AsyncSession, checked: PersonRow, password_hash: str, clock: Clock
+) -> SignedIn | None:
+    """Give a person whose password was checked the one they chose, and a new session, the only one they have.
+
+    None for a disabled person, and where the password was changed since it was checked.
+    """
+    person = await store.find_person(session, checked.id)
+    if person is None or person.disabled or person.password_hash != checked.password_hash:
+        return None
+    changed = await give_password(session, person, password_hash, clock, by=person.id)
+    return await _begin(session, changed, clock)
+
+
+async def renew_password(session: AsyncSession, account: str, clock: Clock) -> str | None:
+    """Give an account a random password and return it, to be told once; a disabled one may sign in again.
+
+    For who runs the installation, where no administrator can sign in. None where nobody signs in with that
+    account.
+    """
+    person = await store.find_person_by_account(session, normal_account(account))
+    if person is None or person.password_hash is None:
+        return None
+    password = secrets.token_urlsafe(_RANDOM_BYTES)
+    change = PersonChange(disabled=False, password=password)
+    await change_person(session, person.id, change, clock, Passwords(), by=None)
+    return password
 
 
 async def record_refusal(session: AsyncSession, account: str) -> None:
@@ -102,13 +143,16 @@ async def mint_command_token(session: AsyncSession, clock: Clock) -> str:
     return await _token(session, person, clock, COMMAND_TOKEN_LIFE)
 
 
-async def add_service(session: AsyncSession, name: str, unit: str, clock: Clock) -> tuple[PersonRow, str]:
+async def add_service(
+    session: AsyncSession, name: str, unit: str, clock: Clock, *, by: UUID
+) -> tuple[PersonRow, str]:
     """Make an account for a unit's own system; its token is valid for SERVICE_TOKEN_LIFE and kept nowhere.
 
     Disabling the account ends it. Problem 422 for an unknown unit.
     """
     account = f"service.{unit}.{secrets.token_hex(4)}"
     person = await add_person(session, NewPerson(account, name, Role.SERVICE, unit), clock)
+    await note(session, person, ["create"], clock, by=by)
     return person, await _token(session, person, clock, SERVICE_TOKEN_LIFE)
 
 
@@ -123,7 +167,7 @@ async def seed_people(
     await store.lock_accounts(session)
     await signing_key(session, clock)
     first = NewPerson(ADMINISTRATOR, "系统管理员", Role.ADMINISTRATOR, unit=None)
-    wanted = [(first, administrator_password or secrets.token_urlsafe(12))]
+    wanted = [(first, administrator_password or secrets.token_urlsafe(_RANDOM_BYTES))]
     if demo:
         units = await state.load_all(session, UnitState)
         wanted += [(new, DEMO_PASSWORD) for new in _demo_people(units)]
@@ -134,6 +178,11 @@ async def seed_people(
             await add_person(session, replace(new, password_hash=await passwords.hash(password)), clock)
             made.append(SignIn(new.account, password, new.role.value, new.unit))
     return made
+
+
+async def _begin(session: AsyncSession, person: PersonRow, clock: Clock) -> SignedIn:
+    token = await _token(session, person, clock, SESSION_LIFE)
+    return SignedIn(token, person.name, Role(person.role), person.unit)
 
 
 async def _token(session: AsyncSession, person: PersonRow, clock: Clock, life: timedelta) -> str:

@@ -22,7 +22,7 @@ from shared.auth import Principal
 from shared.clock import Clock
 from shared.contracts.dispatch import AssignmentAccepted, AssignmentArrived, AssignmentCompleted, StopReading
 from shared.ids import uuid7
-from shared.problems import FieldProblem, Problem
+from shared.problems import Problem, field_problem
 
 __all__ = ["UnitAction", "act", "visible_case"]
 
@@ -81,7 +81,7 @@ def _answer_text(command: UnitAction) -> str:
     text = clean_text(command.text)
     problem = text_problem(text)
     if problem is not None:
-        raise Problem(422, problem, fields=[FieldProblem("text", problem)])
+        raise field_problem("text", problem)
     return text
 
 

@@ -1,6 +1,8 @@
 """Persons and signing keys of the directory: kept here with their secrets, published without."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from joserfc.jwk import OKPKey
@@ -8,20 +10,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.dispatch.domain.accounts import account_problem, password_problem, unit_problem
 from services.dispatch.store import accounts as store
+from services.dispatch.store import audit
+from services.dispatch.store.audit import AuditEntry
 from services.dispatch.tables.accounts import PersonRow, SigningKeyRow
 from services.dispatch.usecases.passwords import Passwords
 from shared import state
 from shared.clock import Clock
 from shared.contracts.dispatch import PersonState, Role, SigningKeyState, UnitState
 from shared.ids import uuid7
-from shared.problems import FieldProblem, Problem
+from shared.problems import FieldProblem, Problem, field_problem
 
 __all__ = [
     "NewPerson",
     "PersonChange",
     "add_person",
     "change_person",
+    "check_password",
     "create_person",
+    "give_password",
+    "note",
     "publish_person",
     "rotate_signing_key",
     "signing_key",
@@ -29,6 +36,7 @@ __all__ = [
 
 SOURCE = "dispatch"
 _NO_PERSON = "系统接口不用密码登录"
+_NOBODY = "没有这个人员"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +60,16 @@ class PersonChange:
 
 
 async def create_person(
-    session: AsyncSession, new: NewPerson, password: str, clock: Clock, passwords: Passwords
+    session: AsyncSession, new: NewPerson, password: str, clock: Clock, passwords: Passwords, *, by: UUID
 ) -> PersonRow:
     """Make an account with a password that a person chose. Problem 422 or 409 as `add_person`."""
     if new.role is Role.SERVICE:
-        raise Problem(422, _NO_PERSON, fields=[FieldProblem("role", _NO_PERSON)])
-    _check_password(password, new.account)
-    return await add_person(session, replace(new, password_hash=await passwords.hash(password)), clock)
+        raise field_problem("role", _NO_PERSON)
+    check_password(password, new.account)
+    hashed = replace(new, password_hash=await passwords.hash(password))
+    person = await add_person(session, hashed, clock)
+    await note(session, person, ["create"], clock, by=by)
+    return person
 
 
 async def add_person(session: AsyncSession, new: NewPerson, clock: Clock) -> PersonRow:
@@ -76,7 +87,7 @@ async def add_person(session: AsyncSession, new: NewPerson, clock: Clock) -> Per
         created_at=now,
     )
     if not await store.add_person(session, person):
-        raise Problem(409, "这个账号已经有了", fields=[FieldProblem("account", "这个账号已经有了")])
+        raise field_problem("account", "这个账号已经有了", 409)
     await publish_person(session, person, clock)
     return person
 
@@ -88,34 +99,54 @@ async def change_person(
     clock: Clock,
     passwords: Passwords,
     *,
-    by: UUID,
+    by: UUID | None,
 ) -> PersonRow:
     """Rename, disable, enable or give a new password; the latter three end every session of the person.
 
-    Problem 404 for no such person, 409 for an administrator who would lock themselves out, 422 for a password
-    that is too weak.
+    `by` None is the command line. Each change is kept in the audit trail. Problem 404 for no such person, 409
+    for an administrator who would lock themselves out and for an account without a password, 422 for a
+    password that is too weak.
     """
     person = await store.find_person(session, person_id)
     if person is None:
-        raise Problem(404, "没有这个人员")
+        raise Problem(404, _NOBODY)
     if change.disabled and person_id == by:
         raise Problem(409, "不能停用自己的账号")
-    values: dict[str, object] = {}
-    if change.name is not None:
+    values: dict[str, Any] = {}
+    actions = []
+    if change.name is not None and change.name != person.name:
         values["name"] = change.name
+        actions.append("rename")
     if change.disabled is not None and change.disabled != person.disabled:
         values |= {"disabled": change.disabled, "valid_from": clock.now()}
+        actions.append("disable" if change.disabled else "enable")
     if change.password is not None:
-        _check_password(change.password, person.account)
-        password_hash = await passwords.hash(change.password)
-        values |= {"password_hash": password_hash, "failed_sign_ins": 0, "valid_from": clock.now()}
-    if not values:
-        return person
-    changed = await store.update_person(session, person_id, **values)
-    if changed is None:
-        raise Problem(404, "没有这个人员")
-    await publish_person(session, changed, clock)
-    return changed
+        if person.password_hash is None:
+            raise Problem(409, _NO_PERSON)
+        check_password(change.password, person.account)
+        values |= _with_password(await passwords.hash(change.password), clock)
+        actions.append("password")
+    return await _update(session, person, values, actions, clock, by) if actions else person
+
+
+async def give_password(
+    session: AsyncSession, person: PersonRow, password_hash: str, clock: Clock, *, by: UUID | None
+) -> PersonRow:
+    """Replace a person's password, which ends every session they have."""
+    return await _update(session, person, _with_password(password_hash, clock), ["password"], clock, by)
+
+
+async def note(
+    session: AsyncSession, person: PersonRow, actions: Sequence[str], clock: Clock, *, by: UUID | None
+) -> None:
+    """Keep in the audit trail what was done to an account, never a secret; `by` None for the command line."""
+    actor = "system" if by is None else str(by)
+    detail = {"role": person.role, "unit": person.unit}
+    entries = [
+        AuditEntry(clock.now(), actor, f"account.{action}", f"person:{person.id}", detail)
+        for action in actions
+    ]
+    await audit.add_entries(session, entries)
 
 
 async def publish_person(session: AsyncSession, person: PersonRow, clock: Clock) -> None:
@@ -154,10 +185,33 @@ async def rotate_signing_key(session: AsyncSession, clock: Clock) -> OKPKey:
     return key
 
 
-def _check_password(password: str, account: str) -> None:
+def check_password(password: str, account: str) -> None:
+    """Problem 422 by field where a password that a person chose is too weak."""
     problem = password_problem(password, account)
     if problem is not None:
-        raise Problem(422, problem, fields=[FieldProblem("password", problem)])
+        raise field_problem("password", problem)
+
+
+def _with_password(password_hash: str, clock: Clock) -> dict[str, Any]:
+    """What changes of a person who gets a new password."""
+    return {"password_hash": password_hash, "failed_sign_ins": 0, "valid_from": clock.now()}
+
+
+async def _update(
+    session: AsyncSession,
+    person: PersonRow,
+    values: Mapping[str, Any],
+    actions: Sequence[str],
+    clock: Clock,
+    by: UUID | None,
+) -> PersonRow:
+    """Change a person whose row is locked; tell every service, and the audit trail."""
+    changed = await store.update_person(session, person.id, **values)
+    if changed is None:
+        raise Problem(404, _NOBODY)
+    await publish_person(session, changed, clock)
+    await note(session, changed, actions, clock, by=by)
+    return changed
 
 
 async def _check(session: AsyncSession, new: NewPerson) -> None:

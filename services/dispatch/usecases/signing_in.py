@@ -1,5 +1,7 @@
 """The way from a typed password to a session: limits, the password check, the outcome kept."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from limits import RateLimitItemPerMinute
@@ -7,12 +9,14 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from services.dispatch.domain.accounts import normal_account
-from services.dispatch.store.accounts import find_person_by_account
+from services.dispatch.store.accounts import find_person, find_person_by_account
 from services.dispatch.usecases import accounts
+from services.dispatch.usecases.directory import check_password
 from services.dispatch.usecases.passwords import Passwords, PasswordsBusyError
+from shared.auth import Principal
 from shared.clock import Clock
 from shared.database import Sessions, run_unit
-from shared.problems import Problem
+from shared.problems import Problem, field_problem
 
 __all__ = ["MINUTES", "PER_ACCOUNT", "PER_ADDRESS", "SignInDesk"]
 
@@ -21,6 +25,9 @@ PER_ACCOUNT = 10
 PER_ADDRESS = 100
 
 _WRONG = "账号或密码不对"
+_WRONG_CURRENT = "现在的密码不对"
+_SAME = "新密码与现在的密码一样，请换一个"
+_WITHOUT = "这个账号不用密码登录"
 _TOO_OFTEN = f"尝试的次数太多，请 {MINUTES} 分钟后再试"
 _BUSY = "现在登录的人很多，请稍等几秒再试"
 
@@ -51,10 +58,8 @@ class SignInDesk:
         name = normal_account(account)
         self._count_try(name, address)
         person = await run_unit(self.sessions, lambda session: find_person_by_account(session, name))
-        try:
+        with _busy_told():
             fits, better = await self.passwords.check(password, person.password_hash if person else None)
-        except PasswordsBusyError:
-            raise Problem(503, _BUSY) from None
         if person is None or not fits:
             await run_unit(self.sessions, lambda session: accounts.record_refusal(session, name))
             raise Problem(401, _WRONG)
@@ -66,6 +71,35 @@ class SignInDesk:
         self._forget_try(name, address)
         return signed_in
 
+    async def change_password(
+        self, who: Principal, current: str, new: str, address: str
+    ) -> accounts.SignedIn:
+        """Return a new session with the new password in force; every other session of the person ends.
+
+        Problem 422 by field for a wrong `current` or a weak `password`, 409 for an account without one, 429
+        and 503 as `sign_in`.
+        """
+        person = await run_unit(self.sessions, lambda session: find_person(session, who.person_id))
+        if person is None or person.password_hash is None:
+            raise Problem(409, _WITHOUT)
+        check_password(new, person.account)
+        self._count_try(person.account, address)
+        with _busy_told():
+            fits, _ = await self.passwords.check(current, person.password_hash)
+            if not fits:
+                raise field_problem("current", _WRONG_CURRENT)
+            if new == current:
+                raise field_problem("password", _SAME)
+            chosen = await self.passwords.hash(new)
+        begun = await run_unit(
+            self.sessions,
+            lambda session: accounts.change_own_password(session, person, chosen, self.clock),
+        )
+        if begun is None:
+            raise field_problem("current", _WRONG_CURRENT)
+        self._forget_try(person.account, address)
+        return begun
+
     def _count_try(self, account: str, address: str) -> None:
         """Counted before the check, so that many tries at once are no way around."""
         limiter = FixedWindowRateLimiter(self._tries)
@@ -75,3 +109,11 @@ class SignInDesk:
     def _forget_try(self, account: str, address: str) -> None:
         self._tries.clear(self._per_account.key_for(account))
         self._tries.decr(self._per_address.key_for(address))
+
+
+@contextmanager
+def _busy_told() -> Iterator[None]:
+    try:
+        yield
+    except PasswordsBusyError:
+        raise Problem(503, _BUSY) from None

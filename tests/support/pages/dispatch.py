@@ -135,6 +135,7 @@ PERSONS = [
         "unit_name": unit_name,
         "disabled": disabled,
         "failed_sign_ins": failures,
+        "has_password": True,
         "own": number == 1,
     }
     for number, (account, name, role, unit_name, disabled, failures) in enumerate(
@@ -155,6 +156,15 @@ ACCOUNTS = {
     "user": OFFICE,
 }
 
+GIVING_PASSWORD = {"person": PERSONS[1], "errors": {}, "user": OFFICE}
+OWN_ACCOUNT = {
+    "account": "wang.jianguo",
+    "has_password": True,
+    "changed": False,
+    "errors": {},
+    "user": LEADER,
+}
+
 SAMPLES = [
     Sample("dispatch", "accounts.html", "accounts", ACCOUNTS),
     Sample(
@@ -168,6 +178,24 @@ SAMPLES = [
         },
         422,
     ),
+    Sample("dispatch", "account_password.html", "account-password", GIVING_PASSWORD),
+    Sample(
+        "dispatch",
+        "account_password.html",
+        "account-password-errors",
+        GIVING_PASSWORD | {"errors": {"password": "密码太短，至少 12 个字符"}},
+        422,
+    ),
+    Sample("dispatch", "own_account.html", "own-account", OWN_ACCOUNT),
+    Sample("dispatch", "own_account.html", "own-account-changed", OWN_ACCOUNT | {"changed": True}),
+    Sample(
+        "dispatch",
+        "own_account.html",
+        "own-account-errors",
+        OWN_ACCOUNT | {"errors": {"current": "现在的密码不对", "repeated": "两次输入的新密码不一样"}},
+        422,
+    ),
+    Sample("dispatch", "own_account.html", "own-account-of-a-program", OWN_ACCOUNT | {"has_password": False}),
     Sample("dispatch", "sign_in.html", "sign-in", {"values": {"next": "/dispatch/tasks"}, "errors": {}}),
     Sample(
         "dispatch",
