@@ -46,8 +46,8 @@ def migrate(
     """Make roles and databases, upgrade the four schemas, create the topics, put in the first data.
 
     With `demo` also people for a demonstration; with `token_file` a token for the commands of this machine is
-    written there. LaunchError names the setting that is missing, the database that does not answer, the topic
-    that is wrong.
+    written there. LaunchError names the setting that is missing, the database that does not answer or is of a
+    newer version, the topic that is wrong.
     """
     urls = {service: _setting(f"{service.upper()}_DATABASE_URL") for service in SERVICES}
     bootstrap = _setting("INTAKE_KAFKA_BOOTSTRAP")
@@ -56,7 +56,7 @@ def migrate(
         if admin_url:
             asyncio.run(provision(admin_url, _passwords(urls)))
         for service, url in urls.items():
-            migrations.upgrade(migrations_folder(service), url)
+            _upgrade(service, url)
             say(f"数据库 {database_name(service)} 已是最新")
         prefix = os.environ.get("INTAKE_KAFKA_PREFIX", "")
         created = asyncio.run(topics.apply(bootstrap, replication=replication, prefix=prefix))
@@ -68,6 +68,16 @@ def migrate(
         raise LaunchError(str(error)) from error
     except (OSError, asyncpg.PostgresError, SQLAlchemyError, ValueError) as error:
         raise LaunchError(f"不能准备数据库（{error}）", "请检查地址、密码与 PostgreSQL 是否在运行") from error
+
+
+def _upgrade(service: str, url: str) -> None:
+    try:
+        migrations.upgrade(migrations_folder(service), url)
+    except migrations.NewerDatabaseError as error:
+        raise LaunchError(
+            f"数据库 {database_name(service)} 已被更新的版本升级过，这个版本不能使用",
+            "请运行更新的版本；要退回旧版本，请恢复升级之前的备份",
+        ) from error
 
 
 async def _seed(urls: Mapping[str, str], demo: bool, say: Callable[[str], None]) -> None:

@@ -8,11 +8,16 @@ import sqlalchemy as sa
 from alembic import command, context
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from shared.database import async_url, delivery_metadata
 
-__all__ = ["downgrade", "head", "is_at_head", "run_env", "upgrade"]
+__all__ = ["NewerDatabaseError", "downgrade", "head", "is_at_head", "run_env", "upgrade"]
+
+
+class NewerDatabaseError(Exception):
+    """The database has had a migration that this version does not know."""
 
 
 def _config(location: Path, url: str = "") -> Config:
@@ -24,8 +29,14 @@ def _config(location: Path, url: str = "") -> Config:
 
 
 def upgrade(location: Path, url: str) -> None:
-    """Bring the database at `url` to the newest migration. Blocking; not to be called on an event loop."""
-    command.upgrade(_config(location, url), "head")
+    """Bring the database at `url` to the newest migration. Blocking; not to be called on an event loop.
+
+    NewerDatabaseError, with nothing changed, where a newer version has been there before.
+    """
+    try:
+        command.upgrade(_config(location, url), "head")
+    except CommandError as error:
+        raise NewerDatabaseError(str(error)) from error
 
 
 def downgrade(location: Path, url: str, revision: str = "base") -> None:

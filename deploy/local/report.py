@@ -13,8 +13,8 @@ PAGES = (
     ("反映问题", "/"),
     ("查询进度", "/track"),
     ("任务清单", "/dispatch/tasks"),
-    ("考核台账", "/assessment"),
-    ("提醒记录", "/notify"),
+    ("考核表", "/assessment"),
+    ("通知", "/notify"),
 )
 DEMO_PASSWORD = "huiying-demo"  # noqa: S105 - printed on purpose
 DEMO_ACCOUNTS = (
@@ -47,8 +47,8 @@ def _pages(addresses: Addresses) -> Table:
 
 
 def _sign_ins(installation: Installation) -> Table:
-    table = Table("登录身份", "账号", "密码", box=None, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_row("系统管理员", "admin", f"{installation.administrator_password}（初始密码）")
+    table = Table("登录身份", "账号", "初始密码", box=None, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_row("系统管理员", "admin", installation.administrator_password)
     if installation.demonstration in {Demonstration.WANTED, Demonstration.LOADED}:
         for label, account in DEMO_ACCOUNTS:
             table.add_row(label, account, DEMO_PASSWORD)

@@ -15,7 +15,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from deploy.migrate import migrations_folder
+from deploy.local.errors import LaunchError
+from deploy.migrate import migrate, migrations_folder
 from shared import deadletters, inbox, leader, migrations, outbox, state
 from shared.database import async_url, delivery_metadata
 from shared.delivery_schema import (
@@ -128,6 +129,31 @@ async def test_two_runners_at_once_migrate_once(postgres: PostgresServer) -> Non
 
     assert await asyncio.gather(*(runner.wait() for runner in runners)) == [0, 0]
     assert "outbox" in await tables_of(dsn)
+
+
+async def test_a_database_of_a_newer_version_is_left_alone_and_named(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = {service: postgres.create_database() for service in SERVICES}
+    for service, url in urls.items():
+        monkeypatch.setenv(f"{service.upper()}_DATABASE_URL", url)
+    monkeypatch.setenv("INTAKE_KAFKA_BOOTSTRAP", "127.0.0.1:1")
+    monkeypatch.delenv("HUIYING_ADMIN_DATABASE_URL", raising=False)
+    for service in ("intake", "dispatch"):
+        await asyncio.to_thread(migrations.upgrade, migrations_folder(service), urls[service])
+    connection = await asyncpg.connect(urls["dispatch"])
+    try:
+        await connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        with pytest.raises(LaunchError) as refused:
+            await asyncio.to_thread(migrate)
+        assert await connection.fetchval("SELECT version_num FROM alembic_version") == "9999"
+    finally:
+        await connection.close()
+
+    assert refused.value.line() == (
+        "数据库 huiying_dispatch 已被更新的版本升级过，这个版本不能使用。"
+        "请运行更新的版本；要退回旧版本，请恢复升级之前的备份"
+    )
 
 
 OLD_ROW = """
