@@ -131,6 +131,11 @@ class WorkCalendar:
         span = bisect_right(self._opens, moment) - 1
         return span >= 0 and moment < self._closes[span]
 
+    def covers(self, instant: datetime) -> bool:
+        """Say whether `instant` lies in the days this calendar knows."""
+        first, last = self.window
+        return first <= _aware(instant) <= last
+
     def workdays_late(self, due_at: datetime, now: datetime) -> int:
         """Return how many further whole working days have passed since `due_at`: 0 within the first one."""
         return self.elapsed(due_at, now) // WORKDAY_MINUTES
@@ -152,8 +157,7 @@ class WorkCalendar:
         return max(moment, self._opens[span])
 
     def _inside(self, instant: datetime) -> int:
-        first, last = self.window
-        if not first <= _aware(instant) <= last:
+        if not self.covers(instant):
             raise OutsideCalendarError(f"{instant} lies outside {self._covers()}")
         return _micros(instant)
 

@@ -1,6 +1,9 @@
 """What units do with their cases, and who may."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -13,8 +16,10 @@ from shared.contracts.envelope import Origin
 from shared.contracts.intake import Urgency
 from shared.database import run_unit
 from shared.problems import Problem
+from shared.worktime import CalendarData, WorkCalendar
 from tests.support.dispatch import Desk, complaint, desk, minutes_ago, person
 from tests.support.infrastructure import PostgresServer
+from tests.support.shipped import raw_calendar
 
 TEXT = "水管已经换好，损失由我们承担。"
 
@@ -137,6 +142,59 @@ async def test_an_answer_needs_a_proper_text(at_desk: Desk, text: str) -> None:
 
     assert (raised.value.status, raised.value.fields[0]["field"]) == (422, "text")
     assert await at_desk.names(case_id) == ["assigned", "accepted"]
+
+
+@dataclass(frozen=True)
+class At:
+    """A clock that stands."""
+
+    instant: datetime
+
+    def now(self) -> datetime:
+        return self.instant
+
+
+async def test_a_step_that_is_late_by_its_own_clock_tells_the_miss_before_itself(at_desk: Desk) -> None:
+    """The database's clock may still be before the due time: the step waited, or the clocks differ."""
+    registered_at = minutes_ago(9)
+    (case_id,) = await at_desk.register(complaint(registered_at))
+    late = At(registered_at + timedelta(minutes=10, seconds=1))
+    await at_desk.act(case_id, Action.ACCEPT, person(), clock=late)
+
+    _, missed, accepted = await at_desk.told(case_id)
+    assert (missed.name, missed.body["kind"], accepted.name) == ("deadline_missed", "accept", "accepted")
+    assert (missed.seq, accepted.seq) == (2, 3)
+    rows = await at_desk.rows(
+        "SELECT met_at > due_at, fired_at IS NOT NULL FROM deadlines WHERE kind = 'accept'"
+    )
+    assert rows == [(True, True)]
+
+
+def in_shanghai(year: int, month: int, day: int) -> datetime:
+    return datetime(year, month, day, 9, tzinfo=ZoneInfo("Asia/Shanghai"))
+
+
+async def test_a_case_that_outlives_its_calendar_goes_on_by_the_next(at_desk: Desk) -> None:
+    said = complaint(in_shanghai(2027, 12, 28), text="门坏了", category="repair.ordinary")
+    (case_id,) = await at_desk.register(said)
+    worker, new_year = person(unit="repair"), At(in_shanghai(2028, 1, 4))
+    with pytest.raises(Problem, match="工作日历已经到期") as refused:
+        await at_desk.act(case_id, Action.ACCEPT, worker, clock=At(in_shanghai(2028, 1, 3)))
+    assert refused.value.status == 503
+    assert [one.name for one in await at_desk.told(case_id)] == ["assigned"]
+
+    await at_desk.add_calendar({**raw_calendar(), "version": 2, "last_day": "2028-12-31"})
+    for action in (Action.ACCEPT, Action.COMPLETE):
+        await at_desk.act(case_id, action, worker, clock=new_year)
+    told = {one.name: one for one in await at_desk.told(case_id)}
+    (completed,) = [one for one in told["completed"].body["stopped"] if one["kind"] == "complete"]
+    worked = work_calendar_until_2028().elapsed(in_shanghai(2027, 12, 28), new_year.instant)
+    assert completed["elapsed_minutes"] == worked
+    assert (await at_desk.case(case_id))["calendar_version"] == 1
+
+
+def work_calendar_until_2028() -> WorkCalendar:
+    return WorkCalendar.compile(CalendarData.parse({**raw_calendar(), "last_day": "2028-12-31"}))
 
 
 async def test_a_history_case_only_takes_an_answer_by_hand(at_desk: Desk) -> None:

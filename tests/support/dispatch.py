@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from services.dispatch.domain.assignment import Action
 from services.dispatch.seed import seed
+from services.dispatch.store.reference import add_calendar
 from services.dispatch.stream import build_router
 from services.dispatch.usecases.act import UnitAction, act
 from services.dispatch.usecases.answers import RecordedAnswer, Result, import_answers
@@ -23,7 +24,7 @@ from services.dispatch.usecases.deadlines import fire_overdue
 from services.dispatch.usecases.reference import Knowledge
 from shared import consume, migrations, state
 from shared.auth import Principal
-from shared.clock import SystemClock
+from shared.clock import Clock, SystemClock
 from shared.contracts.assessment import RuleBookState
 from shared.contracts.dispatch import Role
 from shared.contracts.envelope import Event, Origin, Received, headers_of
@@ -34,6 +35,7 @@ from shared.wire import Envelope, RawRecord, read_envelope
 from tests.support.infrastructure import PostgresServer
 from tests.support.root import ROOT
 from tests.support.shipped import raw_rule_book
+from tests.support.wait import eventually
 
 __all__ = [
     "Desk",
@@ -160,12 +162,29 @@ class Desk:
         await self.take(*records)
         return [registered.complaint_id for _, registered in given]
 
-    async def act(self, complaint_id: UUID, action: Action, who: Principal, text: str = "") -> None:
+    async def act(
+        self,
+        complaint_id: UUID,
+        action: Action,
+        who: Principal,
+        text: str = "",
+        *,
+        clock: Clock = SystemClock(),  # noqa: B008 - stateless
+    ) -> None:
         command = UnitAction(complaint_id, action, text)
         await run_unit(
-            self.sessions,
-            lambda session: act(session, command, who, knowledge=self.knowledge, clock=SystemClock()),
+            self.sessions, lambda session: act(session, command, who, knowledge=self.knowledge, clock=clock)
         )
+
+    async def add_calendar(self, body: Mapping[str, Any]) -> None:
+        """Put in another version of the calendar, and wait until it is known."""
+        await run_unit(self.sessions, lambda session: add_calendar(session, body["version"], body))
+
+        async def known() -> bool:
+            reference = await run_unit(self.sessions, self.knowledge.get)
+            return reference.calendar.version == body["version"]
+
+        await eventually(known)
 
     async def fire(self, *, epoch: int, limit: int = 200) -> int:
         """One look of the scheduler of this epoch."""

@@ -187,7 +187,8 @@ async def _begin(session: AsyncSession, person: PersonRow, clock: Clock) -> Sign
 
 async def _token(session: AsyncSession, person: PersonRow, clock: Clock, life: timedelta) -> str:
     key = await signing_key(session, clock)
-    return mint(key, person.id, token_id=secrets.token_urlsafe(16), now=clock.now(), life=life)
+    now = max(clock.now(), person.valid_from)  # another replica's clock may be ahead
+    return mint(key, person.id, token_id=secrets.token_urlsafe(16), now=now, life=life)
 
 
 def _demo_people(units: list[UnitState]) -> list[NewPerson]:

@@ -23,6 +23,7 @@ from shared.clock import Clock
 from shared.contracts.dispatch import AssignmentAccepted, AssignmentArrived, AssignmentCompleted, StopReading
 from shared.ids import uuid7
 from shared.problems import Problem, field_problem
+from shared.worktime import OutsideCalendarError
 
 __all__ = ["UnitAction", "act", "visible_case"]
 
@@ -31,6 +32,8 @@ _FACTS = {
     Action.ARRIVE: AssignmentArrived,
     Action.COMPLETE: AssignmentCompleted,
 }
+
+_NO_CALENDAR = "工作日历已经到期，暂时不能计时。请联系系统管理员更新日历后再办理"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +103,12 @@ def _step(
         step = take_step(changes.case(complaint_id).state, action, changes.running(complaint_id))
     except IllegalActionError as error:
         raise Problem(409, str(error)) from None
-    fire(changes, [complaint_id], now, reference)
-    stopped = _stop(changes, complaint_id, step, reference, at)
+    # What is late by the step's own instant is told, whatever the database's clock said at the beginning.
+    fire(changes, [complaint_id], max(now, at), reference)
+    try:
+        stopped = _stop(changes, complaint_id, step, reference, at)
+    except OutsideCalendarError:
+        raise Problem(503, _NO_CALENDAR) from None
     case = changes.case(complaint_id)
     if action is Action.ANSWER:
         content, fact = telling.answer(case, uuid7(), text, at, by=by, stopped=stopped)
@@ -119,7 +126,7 @@ def _stop(
 ) -> tuple[StopReading, ...]:
     """Stop the step's clocks, with the further workdays that were still to come; return what they read."""
     case = changes.case(complaint_id)
-    calendar = reference.calendars[case.calendar_version]
+    calendar = reference.calendar_at(case.calendar_version, at)
     readings = []
     for deadline in changes.deadlines(complaint_id):
         if deadline.kind not in step.stops or deadline.met_at is not None:

@@ -1,7 +1,7 @@
 """Clocks that ran out: each miss is told once, at its due time, in due order, also after an outage."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -20,6 +20,9 @@ from shared.leader import LeadershipLostError, fence
 __all__ = ["LEADER", "fire", "fire_overdue"]
 
 LEADER = "scheduler"
+
+_LOOK_AHEAD = timedelta(days=30)
+"""Longer than any further workday takes to be over, holidays included."""
 
 
 async def fire_overdue(session: AsyncSession, knowledge: Knowledge, *, epoch: int, limit: int) -> int:
@@ -84,7 +87,7 @@ def _grown(changes: Changes, deadline: Deadline, now: datetime, reference: Refer
     if deadline.kind is not ClockKind.COMPLETE:
         return []
     cap = reference.further_workdays[deadline.rule_book_version]
-    calendar = reference.calendars[deadline.calendar_version]
+    calendar = reference.calendar_at(deadline.calendar_version, now + _LOOK_AHEAD)
     grown = list(further_workdays(deadline, now, cap, calendar))
     for workday in grown:
         changes.add_deadline(workday)

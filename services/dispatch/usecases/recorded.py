@@ -30,7 +30,7 @@ def apply_recorded_answer(
     A late answer's miss comes first, at its due time. `now` is the database's.
     """
     case = changes.case(complaint_id)
-    calendar = reference.calendars[case.calendar_version]
+    calendar = reference.calendar_at(case.calendar_version, answered_at)
     deadline = next(one for one in changes.deadlines(complaint_id) if one.kind is ClockKind.ANSWER)
     elapsed = elapsed_minutes(deadline.basis, case.registered_at, answered_at, calendar)
     late = answered_at > deadline.due_at

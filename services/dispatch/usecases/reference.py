@@ -47,6 +47,14 @@ class Reference:
         """The newest calendar, for new cases; a case keeps the version it began with."""
         return self.calendars[max(self.calendars)]
 
+    def calendar_at(self, version: int, instant: datetime) -> WorkCalendar:
+        """Return the calendar that a case of this version is timed by at `instant`.
+
+        Its own; the newest where its own has ended by then, for a case that outlives a calendar goes on.
+        """
+        own = self.calendars[version]
+        return own if own.covers(instant) else self.calendar
+
     def category(self, code: str | None) -> Category | None:
         """Return a category by the newest rule book that lists it."""
         listed = (book.categories.get(code or "") for book in reversed(self.books))
