@@ -27,6 +27,15 @@ leaders = sa.Table(
 )
 
 _RETRY_SECONDS = 0.5
+_ANSWER_SECONDS = 30.0
+_GONE_SOON = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+"""A holder whose machine or network died says no goodbye: the server misses it within half a minute, where it
+would wait two hours by itself, and the lock passes on."""
 
 
 class LeadershipLostError(RuntimeError):
@@ -62,8 +71,9 @@ async def lead(dsn: str, name: str) -> AsyncIterator[Leadership]:
 
     Connection errors are the caller's to retry.
     """
+    settings = {"application_name": f"huiying-{name}", "timezone": "UTC", **_GONE_SOON}
     connection = await asyncpg.connect(
-        dsn, timeout=5, server_settings={"application_name": f"huiying-{name}", "timezone": "UTC"}
+        dsn, timeout=5, command_timeout=_ANSWER_SECONDS, server_settings=settings
     )
     try:
         key = crc32(name.encode())
