@@ -5,7 +5,7 @@ event topic holds its own complaint only: the inbox does not advance, so later e
 gap until the letter is replayed or discarded. Both put it where the next sweep finds it: `pending_events`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,8 @@ from shared.wire import Envelope, RawRecord, Unreadable, read_envelope
 __all__ = ["DeadLetter", "SettleError", "dead_letters", "discard", "find", "list_open", "record", "replay"]
 
 _MIRROR_LIMIT = 900_000
+_HEADERS_LIMIT = 50_000
+"""Bytes of body and headers that the mirror of a record takes over; Kafka takes a record of 1 MB."""
 
 dead_letters = sa.Table(
     "dead_letters",
@@ -124,7 +126,7 @@ def _mirror(service: str, raw: RawRecord, reason: str, detail: str) -> dict[str,
         "dead_reason": reason,
         "dead_detail": detail[:300].encode("ascii", "backslashreplace").decode(),
         "dead_body": "whole" if whole else "left out",
-    } | {f"original_{name}": value for name, value in raw.headers.items()}
+    } | _original_headers(raw.headers)
     return {
         "event_id": event_id,
         "topic": dead_topic(raw.topic),
@@ -134,6 +136,18 @@ def _mirror(service: str, raw: RawRecord, reason: str, detail: str) -> dict[str,
         "headers": headers,
         "body": raw.value if whole else b"",
     }
+
+
+def _original_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers of a record under their mirrored names, as many as go with it; all are in the row."""
+    room = _HEADERS_LIMIT
+    taken: dict[str, str] = {}
+    for name, value in headers.items():
+        room -= len(name.encode()) + len(value.encode())
+        if room < 0:
+            return taken | {"dead_headers": "left out in part"}
+        taken[f"original_{name}"] = value
+    return taken
 
 
 _COLUMNS = (

@@ -18,7 +18,7 @@ from shared.database import run_unit, transaction
 from shared.leader import Leadership, LeadershipLostError, lead
 from shared.outbox import Outgoing
 from shared.relay import LEADER, Relay, mark
-from tests.support.delivery import NOW, Toy, content, registered, toy
+from tests.support.delivery import NOW, Toy, content, headers, registered, toy
 from tests.support.infrastructure import PostgresServer
 from tests.support.wait import eventually
 
@@ -225,3 +225,28 @@ async def test_published_rows_are_pruned_only_after_thirty_days(kafka: str, post
         await service.rows("INSERT INTO outbox_unpublished VALUES (1), (2)")  # put back, but too late
         await run_unit(service.sessions, outbox.prune)
         assert await service.rows("SELECT id FROM outbox_unpublished") == [(3,)]
+
+
+async def test_the_mirror_of_a_record_with_huge_headers_fits_into_kafka(
+    kafka: str, postgres: PostgresServer
+) -> None:
+    async with toy(kafka, postgres.create_database(), partitions=1) as service:
+        event = registered(uuid4())
+        named = [*headers(event, 1), ("x_small", b"kept"), ("x_huge", b"\xff" * 600_000)]
+        await service.produce([(event.topic, event.key.encode(), b"not JSON", named)])
+        async with service.consuming(), relaying(service):
+            await eventually(lambda: _has_mirror(service), timeout=30)
+            await eventually(lambda: _is_drained(service), timeout=30)
+        (mirror,) = await service.read_topic("complaint.events.dead", 1)
+        mirrored = dict(mirror.headers)
+        kept = await service.rows("SELECT length(headers ->> 'x_huge') >= 600000 FROM dead_letters")
+
+    assert mirrored["dead_headers"] == b"left out in part"
+    assert mirrored["original_x_small"] == b"kept"
+    assert "original_x_huge" not in mirrored
+    assert mirror.value == b"not JSON"
+    assert kept == [(True,)]
+
+
+async def _has_mirror(service: Toy) -> bool:
+    return await service.rows("SELECT 1 FROM outbox WHERE topic = 'complaint.events.dead'") != []
