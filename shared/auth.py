@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import sqlalchemy as sa
 from fastapi import Request
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -30,6 +31,7 @@ __all__ = [
     "SignInRequiredError",
     "Verifier",
     "cookie_name",
+    "forget_ended_sessions",
     "mint",
     "require",
     "signed_in",
@@ -109,7 +111,7 @@ class Verifier:
             raise SignInRequiredError from None
         if person is None or person.disabled or token_id in directory.revoked:
             raise SignInRequiredError
-        if issued_at < person.valid_from.timestamp() - 1:
+        if issued_at < person.valid_from.timestamp():
             raise SignInRequiredError
         return Principal(person.person_id, person.name, person.role, person.unit, token_id, expires_at)
 
@@ -119,6 +121,12 @@ async def _load(session: AsyncSession) -> _Directory:
     persons = {str(one.person_id): one for one in await state.load_all(session, PersonState)}
     revoked = frozenset(one.token_id for one in await state.load_all(session, SessionRevoked))
     return _Directory(KeySet(list(keys)), persons, revoked)
+
+
+async def forget_ended_sessions(session: AsyncSession) -> None:
+    """Delete what is known of revoked sessions whose tokens have expired anyway."""
+    expires_at = sa.cast(state.state_entries.c.body["expires_at"].astext, sa.DateTime(timezone=True))
+    await state.forget(session, SessionRevoked, expires_at < sa.func.now())
 
 
 def mint(

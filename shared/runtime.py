@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from shared import outbox
+from shared.auth import forget_ended_sessions
 from shared.broker import create_broker, declare_subscriber
 from shared.consume import Subscription, state_subscription
 from shared.database import (
@@ -50,7 +51,7 @@ _STALE_RELAY_SECONDS = 30
 _STUCK_SECONDS = 60
 _WATCH_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
-_HOUR = 3600.0
+_MINUTE, _HOUR = 60.0, 3600.0
 _DATABASE_AWAY = (SQLAlchemyError, *DRIVER_ERRORS, OSError)
 """What a database that is away raises, by way of SQLAlchemy or, from a bare statement, the driver."""
 
@@ -239,11 +240,14 @@ class Runtime:
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _housekeep(self) -> None:
-        """Once an hour: prune published outbox rows."""
+        """A minute after the start and then once an hour: prune the outbox, forget sessions that ended."""
+        pause = _MINUTE
         while True:
-            await asyncio.sleep(_HOUR)
+            await asyncio.sleep(pause)
             while await run_unit(self.sessions, outbox.prune):
                 pass
+            await run_unit(self.sessions, forget_ended_sessions)
+            pause = _HOUR
 
     async def _watch(self) -> None:
         """End the process if a consumer has work and has not moved for a minute: it is started again."""

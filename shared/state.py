@@ -16,7 +16,7 @@ from shared import outbox
 from shared.contracts.envelope import Event, Received
 from shared.database import delivery_metadata
 
-__all__ = ["apply", "find", "list_keys", "load_all", "publish", "state_entries"]
+__all__ = ["apply", "find", "forget", "list_keys", "load_all", "publish", "state_entries"]
 
 state_entries = sa.Table(
     "state_entries",
@@ -101,6 +101,15 @@ async def list_keys(session: AsyncSession, kind: type[Event]) -> list[str]:
             sa.select(state_entries.c.key)
             .where(state_entries.c.topic == kind.topic, state_entries.c.type == kind.type)
             .order_by(state_entries.c.key)
+        )
+    )
+
+
+async def forget(session: AsyncSession, kind: type[Event], expired: sa.ColumnElement[bool]) -> None:
+    """Delete the entities of one kind that nobody needs any more, here alone: the topic keeps them."""
+    await session.execute(
+        sa.delete(state_entries).where(
+            state_entries.c.topic == kind.topic, state_entries.c.type == kind.type, expired
         )
     )
 

@@ -22,7 +22,7 @@ from services.dispatch.usecases.accounts import (
 )
 from services.dispatch.usecases.directory import rotate_signing_key, signing_key
 from shared import state
-from shared.auth import ALGORITHM, SignInRequiredError, Verifier
+from shared.auth import ALGORITHM, SignInRequiredError, Verifier, forget_ended_sessions
 from shared.contracts.dispatch import PersonState, Role, SessionRevoked, SigningKeyState, UnitState
 from shared.database import run_unit
 from shared.outbox import outbox
@@ -211,3 +211,22 @@ async def test_every_change_of_a_person_is_a_newer_version(
         dispatch.runtime.sessions, lambda session: state.load_all(session, SessionRevoked)
     )
     assert revoked == []
+
+
+async def test_revoked_sessions_are_forgotten_once_their_tokens_have_expired(dispatch: Dispatch) -> None:
+    sessions, clock = dispatch.runtime.sessions, dispatch.clock
+    over, running = (
+        SessionRevoked(token_id=name, expires_at=clock.now() + timedelta(hours=hours))
+        for name, hours in (("over", -1), ("running", 1))
+    )
+
+    async def revoke(session: AsyncSession) -> None:
+        for one in (over, running):
+            await state.publish(session, one, source="dispatch", at=clock.now())
+
+    await run_unit(sessions, revoke)
+    people = await run_unit(sessions, lambda session: state.load_all(session, PersonState))
+    await run_unit(sessions, forget_ended_sessions)
+
+    assert await run_unit(sessions, lambda session: state.load_all(session, SessionRevoked)) == [running]
+    assert await run_unit(sessions, lambda session: state.load_all(session, PersonState)) == people
