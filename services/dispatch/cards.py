@@ -9,6 +9,7 @@ from services.dispatch.domain.standards import ClockKind
 from services.dispatch.store.feed_reading import COUNT_LIMIT, OPEN_STATES, Task
 from services.dispatch.usecases.reference import Reference
 from services.dispatch.usecases.view import CLOCK_NAMES
+from shared.pages.filters import place_masked
 
 __all__ = ["FILTERS", "action_buttons", "belongs", "counts_shown", "minutes_left", "task_card"]
 
@@ -37,7 +38,7 @@ def task_card(
         "complaint_id": task.complaint_id,
         "number": task.number,
         "category_name": category.name if category else task.category,
-        "location": task.location,
+        "location": place_masked(task.location),
         "unit_name": reference.units.get(task.unit, task.unit) if named else None,
         "summary": _summary(task),
         "urgency": task.urgency,

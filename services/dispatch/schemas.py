@@ -12,7 +12,7 @@ from services.dispatch.domain.standards import Basis, ClockKind
 from services.dispatch.store.answers import ImportedAnswer
 from services.dispatch.usecases.answers import Outcome, RecordedAnswer, Result
 from services.dispatch.usecases.view import CaseView, Said
-from shared.pages.filters import phone_masked
+from shared.pages.filters import phone_masked, place_masked
 
 __all__ = [
     "ActionCreate",
@@ -151,7 +151,7 @@ class CasePublic(BaseModel):
 
     @classmethod
     def of(cls, view: CaseView) -> Self:
-        """Make it from a view, with the phone masked."""
+        """Make it from a view, with phone and place masked."""
         case = {name: getattr(view.case, name) for name in cls.model_fields if hasattr(view.case, name)}
         return cls(
             **case,
@@ -160,7 +160,7 @@ class CasePublic(BaseModel):
             state_name=STATE_NAMES[view.case.state],
             subject=view.said.subject,
             text=view.said.text,
-            location=view.said.location,
+            location=place_masked(view.said.location),
             complainant_name=view.said.name,
             complainant_phone=phone_masked(view.said.phone) if view.said.phone else "",
             answer=None if view.answer is None else AnswerPublic.model_validate(dict(view.answer)),

@@ -3,11 +3,13 @@
 Durations follow the same words in static/staff.js, which counts open clocks down in the browser.
 """
 
+import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MISSING = "—"
+_FROM_FIRST_NUMBER = re.compile(r"[0-9〇一二三四五六七八九十].*", re.DOTALL)
 MINUTES_PER_DAY = 24 * 60
 ROLE_NAMES = {
     "operator": "话务员",
@@ -80,6 +82,11 @@ def phone_masked(phone: str | None) -> str:
     if len(digits) < 7:  # noqa: PLR2004 - an extension: its ends would be all of it
         return "****"
     return f"{digits[:3]}****{digits[-4:]}"
+
+
+def place_masked(place: str) -> str:
+    """Return where something is without the house: `东区 12 号楼` as `东区 ***`, from its first number on."""
+    return _FROM_FIRST_NUMBER.sub("***", place)
 
 
 def role_name(role: str) -> str:

@@ -121,9 +121,11 @@ async def test_who_may_read_and_who_may_act(
 async def test_a_phone_is_revealed_with_a_reason_only(counter: Counter) -> None:
     case_id = await a_case(counter)
     async with await counter.client(Role.UNIT_MEMBER, "water") as client:
+        case = (await client.get(f"/cases/{case_id}")).json()
         refused = await client.post(f"/cases/{case_id}/reveal", json={"reason": " "})
         shown = await client.post(f"/cases/{case_id}/reveal", json={"reason": "联系上门时间"})
 
+    assert (case["complainant_phone"], case["location"]) == ("138****5678", "东区 ***")
     assert refused.status_code == 422
     assert shown.json() == {"name": "张女士", "phone": "13812345678", "location": "东区 12 号楼"}
     entries = await counter.desk.rows("SELECT action, detail->>'reason' FROM audit_entries")

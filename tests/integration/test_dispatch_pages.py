@@ -217,18 +217,20 @@ async def test_an_action_from_the_list_brings_back_the_changed_card(dispatch: Di
     assert "已到场" in arrived.text
 
 
-async def test_the_phone_is_shown_for_a_reason_that_is_kept(dispatch: Dispatch) -> None:
+async def test_phone_and_place_are_shown_for_a_reason_that_is_kept(dispatch: Dispatch) -> None:
     complaint_id = await dispatch.add_case("water")
     path = f"/dispatch/cases/{complaint_id}"
     async with await browser(dispatch, Role.UNIT_MEMBER, "water") as member:
-        masked = (await member.get(path)).text
+        masked = (await member.get(path)).text + (await member.get("/dispatch/tasks")).text
         refused = await member.post(f"{path}/reveal", data={"reason": " "})
         shown = await member.post(f"{path}/reveal", data={"reason": "联系上门时间"})
 
     assert "138****5678" in masked
-    assert "13812345678" not in masked + refused.text
+    assert "东区 ***" in masked
+    for kept_back in ("13812345678", "12 号楼"):
+        assert kept_back not in masked + refused.text
+        assert kept_back in shown.text
     assert (refused.status_code, "请写明查看的原因" in refused.text) == (422, True)
-    assert "13812345678" in shown.text
     kept = await dispatch.desk.rows(
         "SELECT actor, detail->>'reason' FROM audit_entries WHERE action = 'case.reveal'"
     )

@@ -80,3 +80,17 @@ def test_money_is_written_from_integer_fen(fen: int, words: str) -> None:
 )
 def test_phone_numbers_show_their_ends_only(phone: str | None, masked: str) -> None:
     assert filters.phone_masked(phone) == masked
+
+
+@pytest.mark.parametrize(
+    ("place", "masked"),
+    [
+        ("东区 12 号楼 3 单元 501", "东区 ***"),
+        ("胜利路二十号院", "胜利路***"),
+        ("机关食堂", "机关食堂"),
+        ("12 号楼", "***"),
+        ("", ""),
+    ],
+)
+def test_a_place_shows_the_quarter_but_not_the_house(place: str, masked: str) -> None:
+    assert filters.place_masked(place) == masked

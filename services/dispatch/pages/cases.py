@@ -18,7 +18,7 @@ from services.dispatch.pages.reader import Here, Visit
 from services.dispatch.store.feed_reading import find_tasks
 from services.dispatch.usecases.act import UnitAction, act
 from services.dispatch.usecases.view import CLOCK_NAMES, CaseView, reveal_complainant, view_case
-from shared.pages.filters import duration_zh
+from shared.pages.filters import duration_zh, place_masked
 from shared.problems import Problem
 from shared.worktime import WORKDAY_MINUTES
 
@@ -33,7 +33,7 @@ BASIS_NAMES = {Basis.NATURAL: "自然时间", Basis.WORKING: "工作时间"}
 
 @router.get("/{complaint_id}")
 async def show(complaint_id: UUID, here: Here) -> Response:
-    """The case page; the phone is masked."""
+    """The case page; phone and place are masked."""
     return await _page(here, complaint_id)
 
 
@@ -41,7 +41,7 @@ async def show(complaint_id: UUID, here: Here) -> Response:
 async def reveal(
     complaint_id: UUID, here: Here, reason: Annotated[str, Form(max_length=100)] = ""
 ) -> Response:
-    """The case page with the phone in full; who looked and why is kept."""
+    """The case page with phone and place in full; who looked and why is kept."""
     if len(reason.strip()) < SHORTEST_REASON:
         return await _page(here, complaint_id, errors={"reason": "请写明查看的原因"})
     await reveal_complainant(here.session, complaint_id, here.reader, reason.strip(), clock=here.clock)
@@ -112,11 +112,12 @@ def _shown(view: CaseView, now: datetime, *, revealed: bool) -> dict[str, Any]:
         "complaint_id": case.complaint_id,
         "number": case.number,
         "category_name": view.category_name,
-        "location": said.location,
+        "location": said.location if revealed else place_masked(said.location),
         "text": "\n".join(part for part in (said.subject, said.text) if part),
         "name": said.name,
         "phone": said.phone,
         "revealed": revealed,
+        "hidden": bool(said.phone) or place_masked(said.location) != said.location,
         "urgency": case.urgency,
         "state": case.state.value,
         "state_name": STATE_NAMES[case.state],

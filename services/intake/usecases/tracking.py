@@ -1,17 +1,13 @@
 """A complaint as people see it: its complainant, and signed-in staff."""
 
-import re
-
 from services.intake.domain.progress import STATE_NAMES, State, timeline
 from services.intake.schemas import StaffComplaint, TrackedComplaint, TrackedStep
 from services.intake.store.reading import Record
 from services.intake.usecases.catalogue import Catalogue
 from shared.contracts.intake import Urgency
-from shared.pages.filters import phone_masked
+from shared.pages.filters import phone_masked, place_masked
 
 __all__ = ["staff_view", "tracking_view"]
-
-_FROM_FIRST_DIGIT = re.compile(r"[0-9〇一二三四五六七八九十].*", re.DOTALL)
 
 
 def tracking_view(record: Record, catalogue: Catalogue) -> TrackedComplaint:
@@ -53,7 +49,7 @@ def staff_view(record: Record) -> StaffComplaint:
         external_id=complaint.external_id,
         subject=content.subject,
         text=content.text,
-        location=_FROM_FIRST_DIGIT.sub("***", content.location),
+        location=place_masked(content.location),
         name=f"{content.name[:1]}**" if content.name else "",
         phone=phone_masked(content.phone) if content.phone else "",
         answer_text=answer.text if answer else None,

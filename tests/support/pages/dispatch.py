@@ -92,6 +92,7 @@ CASE = {
     "complaint_id": case_id(123),
     "name": "张女士",
     "phone": "13812345678",
+    "hidden": True,
     "revealed": False,
     "urgency": "P2",
     "state": "accepted",
