@@ -34,7 +34,7 @@ def create_app(settings: IntakeSettings, clock: Clock = _SYSTEM_CLOCK) -> Edge:
         background=[lambda _runtime: registrations.close_at_end()],
     )
     public = Pages(FOLDER, now=clock.now, layout="public")
-    app, edge = create_http(runtime, title="回应 Huiying 受理", prefix="", clock=clock, pages=public)
+    app, edge = create_http(runtime, title="回应 Huiying 登记", prefix="", clock=clock, pages=public)
     app.state.desk = desk = Desk.open(settings, runtime.sessions, registrations, clock)
     hotpath.install(app, edge, desk)
     app.include_router(api.build_router())

@@ -192,7 +192,7 @@ def _idempotency_key(headers: Headers) -> str | None:
 def _check_rights(body: RegisterBody, principal: Principal | None) -> None:
     """SignInRequiredError, ForbiddenError or Problem if the caller may not say what the body says."""
     if body.urgency is not None and principal is None:
-        raise _invalid([FieldProblem("urgency", "紧急程度由受理人员填写")])
+        raise _invalid([FieldProblem("urgency", "紧急程度由登记人员填写")])
     if body.channel == "phone":
         if principal is None:
             raise SignInRequiredError

@@ -23,7 +23,7 @@ RETRY_REFUSALS = {
     State.UNKNOWN: "这条通知的结果未知，系统会自动重发一次，请稍后再看。",
 }
 CHANNEL_REMOVED = "渠道已移除"
-_CLOCK_NAMES = {"accept": "受理", "arrive": "到场", "complete": "办结", "answer": "答复"}
+_CLOCK_NAMES = {"accept": "接单", "arrive": "到场", "complete": "办结", "answer": "答复"}
 _URGENCY_NAMES = {"P1": "危及安全", "P2": "紧急"}
 
 

@@ -81,7 +81,7 @@ def test_a_resident_registers_and_tracks(context: BrowserContext, url: str) -> N
     expect(page.locator("h1")).to_have_text(number)
     assert page.url.endswith(link.rsplit("/", 1)[-1])
     expect(page.locator("main")).to_contain_text("<script>alert(1)</script>")
-    expect(page.locator(".timeline")).to_contain_text("已受理")
+    expect(page.locator(".timeline")).to_contain_text("已登记")
     is_accessible(page)
 
 

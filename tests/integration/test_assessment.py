@@ -140,7 +140,7 @@ async def test_the_pages_lead_from_the_month_to_the_evidence(world: World) -> No
     assert '/assessment/statements/2019-04/repair"' in month
     unit = (await world.office.get("/assessment/statements/2019-04/repair", headers=HTML)).text
     assert unit.index("HY-1904-000000-X") < unit.index("HY-1904-000001-X")
-    assert "受理超时" in unit
+    assert "接单超时" in unit
     evidence = next(one for one in facts.misses if one.case_id == second).event_id
     assert f"/assessment/evidence/{evidence}" in unit
     shown = (await world.office.get(f"/assessment/evidence/{evidence}", headers=HTML)).text

@@ -229,10 +229,10 @@ def test_explanation_lets_the_unit_check_the_arithmetic() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"budget_minutes": 30}, "受理时限 30 工作分钟，"),
-        ({"basis": Basis.NATURAL, "budget_minutes": 10}, "受理时限 10 分钟，"),
-        ({"basis": Basis.NATURAL, "budget_minutes": 1440}, "受理时限 24 小时（1440 分钟），"),
-        ({}, "届时尚未受理；"),
+        ({"budget_minutes": 30}, "接单时限 30 工作分钟，"),
+        ({"basis": Basis.NATURAL, "budget_minutes": 10}, "接单时限 10 分钟，"),
+        ({"basis": Basis.NATURAL, "budget_minutes": 1440}, "接单时限 24 小时（1440 分钟），"),
+        ({}, "届时尚未接单；"),
         ({"stopped_at": at("2019-04-09 09:13")}, "超出不足 1 工作分钟；"),
         (
             {"basis": Basis.NATURAL, "stopped_at": at("2019-04-09 10:00"), "elapsed_minutes": 2459},

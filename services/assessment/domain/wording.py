@@ -30,7 +30,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 _HOUR, _DAY = 60, 1440
 _LIMIT = {
-    ClockKind.ACCEPT: ("受理时限", "受理"),
+    ClockKind.ACCEPT: ("接单时限", "接单"),
     ClockKind.ARRIVE: ("到场时限", "到场"),
     ClockKind.COMPLETE: ("办结时限", "办结"),
     ClockKind.ANSWER: ("答复时限", "答复"),

@@ -11,7 +11,7 @@ from shared.contracts.dispatch import DeadlineMissed
 __all__ = ["describe", "name_of"]
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-_CLOCKS = {"accept": "受理", "arrive": "到场", "complete": "办结", "answer": "答复"}
+_CLOCKS = {"accept": "接单", "arrive": "到场", "complete": "办结", "answer": "答复"}
 _BASES = {"natural": "自然时间", "working": "工作时间"}
 
 

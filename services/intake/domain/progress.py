@@ -27,7 +27,7 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
 """Only forward; a step may be skipped, because a unit may complete without arriving."""
 
 STATE_NAMES: Mapping[State, str] = {
-    State.REGISTERED: "已受理",
+    State.REGISTERED: "已登记",
     State.ASSIGNED: "已派单",
     State.ACCEPTED: "已接单",
     State.ARRIVED: "已到场",

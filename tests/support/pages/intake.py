@@ -47,7 +47,7 @@ COMPLAINT = {
     "answer_text": None,
     "answered_at": None,
     "steps": [
-        step("已受理", ago(hours=3)),
+        step("已登记", ago(hours=3)),
         step("已派单", ago(hours=3), note="派给自来水分公司"),
         step("已接单", ago(hours=2, minutes=40), late=True, note="比承诺晚了 10 分钟，已向您致歉并记入考核"),
         step("已到场", None, NOW + timedelta(minutes=25)),
@@ -62,18 +62,18 @@ ANSWERED = COMPLAINT | {
     "answered_at": ago(minutes=20),
     "steps": [
         step(name, ago(minutes=180 - 30 * place))
-        for place, name in enumerate(["已受理", "已派单", "已接单", "已到场", "已办结", "已答复"])
+        for place, name in enumerate(["已登记", "已派单", "已接单", "已到场", "已办结", "已答复"])
     ],
 }
 UNASSIGNED = COMPLAINT | {
     "state": "registered",
-    "state_name": "已受理",
+    "state_name": "已登记",
     "category_name": None,
     "unit_name": None,
     "unit_service_phone": None,
     "unit_complaint_phone": None,
     "steps": [
-        step("已受理", ago(minutes=1)),
+        step("已登记", ago(minutes=1)),
         step("已派单", None),
         step("已接单", None),
         step("已答复", None),

@@ -30,7 +30,7 @@ def test_a_new_task_names_its_clocks_in_shanghai_time_the_first_due_first() -> N
     assert body.splitlines() == [
         "任务 HY-2611-000123-X 已派给维修分公司，请按时限办理。",
         "紧急程度：危及安全",
-        "受理时限：2026-11-22 10:05",
+        "接单时限：2026-11-22 10:05",
         "办结时限：2026-11-22 14:05",
         "查看：http://127.0.0.1:8080/dispatch/cases/1",
     ]
