@@ -207,7 +207,7 @@ async def test_tracking_as_json_tells_what_the_page_tells(desk: Desk) -> None:
         "已登记",
         "爆管漏水",
     )
-    assert [step["name"] for step in view["steps"]] == ["已登记", "已派单", "已接单", "已答复"]
+    assert [step["name"] for step in view["steps"]] == ["已登记", "待派单", "待接单", "待答复"]
 
 
 async def test_staff_see_complaints_masked_and_units_only_their_own(desk: Desk) -> None:

@@ -122,6 +122,13 @@ def test_what_was_typed_is_escaped_and_kept() -> None:
     assert 'aria-invalid="true"' in html
 
 
+def test_who_hears_the_timeline_is_told_what_is_done_and_what_is_not(client: TestClient) -> None:
+    html = client.get("/preview/intake/result").text
+    heard = re.findall(r'<span class="visually-hidden">(已完成|未完成)：</span>(\w+)', html)
+    assert [done for done, _ in heard] == ["已完成"] * 3 + ["未完成"] * 3
+    assert [name[0] for _, name in heard] == ["已"] * 3 + ["待"] * 3
+
+
 def test_a_phone_number_is_masked_unless_it_was_revealed(client: TestClient) -> None:
     hidden = client.get("/preview/dispatch/case").text
     assert "13812345678" not in hidden

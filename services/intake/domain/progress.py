@@ -35,6 +35,11 @@ STATE_NAMES: Mapping[State, str] = {
     State.ANSWERED: "已答复",
 }
 
+_OPEN_NAMES: Mapping[State, str] = {
+    state: name.replace("已", "待", 1) for state, name in STATE_NAMES.items() if state is not State.REGISTERED
+}
+"""A step to come, so that no open step reads as one that was taken."""
+
 _OPTIONAL = frozenset({State.ARRIVED, State.COMPLETED})
 """Steps that are shown only where a clock or the unit speaks of them."""
 
@@ -116,7 +121,7 @@ def _shown(reached: State, steps: Mapping[State, Step], notes: Mapping[State, st
         known = step or Step()
         yield TimelineStep(
             state=state,
-            name=STATE_NAMES[state],
+            name=STATE_NAMES[state] if passed else _OPEN_NAMES[state],
             at=known.at,
             due_at=known.due_at,
             done=passed,

@@ -50,9 +50,9 @@ COMPLAINT = {
         step("已登记", ago(hours=3)),
         step("已派单", ago(hours=3), note="派给自来水分公司"),
         step("已接单", ago(hours=2, minutes=40), late=True, note="比承诺晚了 10 分钟，已向您致歉并记入考核"),
-        step("已到场", None, NOW + timedelta(minutes=25)),
-        step("已办结", None, NOW + timedelta(hours=21)),
-        step("已答复", None, ago(minutes=-600)),
+        step("待到场", None, ago(minutes=5), late=True),
+        step("待办结", None, NOW + timedelta(hours=21)),
+        step("待答复", None, ago(minutes=-600)),
     ],
 }
 ANSWERED = COMPLAINT | {
@@ -74,9 +74,9 @@ UNASSIGNED = COMPLAINT | {
     "unit_complaint_phone": None,
     "steps": [
         step("已登记", ago(minutes=1)),
-        step("已派单", None),
-        step("已接单", None),
-        step("已答复", None),
+        step("待派单", None),
+        step("待接单", None),
+        step("待答复", None),
     ],
 }
 

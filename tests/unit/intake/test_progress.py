@@ -62,6 +62,17 @@ def test_promises_are_shown_until_they_are_kept() -> None:
     assert (steps[State.ARRIVED].due_at, steps[State.ARRIVED].done) == (at(60), False)
 
 
+def test_only_a_step_that_was_taken_is_named_as_done() -> None:
+    due = {State.ACCEPTED: at(30), State.ARRIVED: at(60), State.COMPLETED: at(90)}
+    progress = Progress().assigned("water", at(1), due).missed(State.ACCEPTED, at(30))
+
+    def names(progress: Progress) -> list[str]:
+        return [step.name for step in timeline(progress, START, None)]
+
+    assert names(progress) == ["已登记", "已派单", "待接单", "待到场", "待办结", "待答复"]
+    assert names(progress.taken(State.ACCEPTED, at(40)))[2:4] == ["已接单", "待到场"]
+
+
 def test_late_stays_late() -> None:
     progress = Progress().assigned("water", at(1), {State.ACCEPTED: at(30)}).missed(State.ACCEPTED, at(30))
     assert shown(progress)["accepted"] == (False, True)
