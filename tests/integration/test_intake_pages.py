@@ -112,7 +112,8 @@ async def test_a_form_sent_again_with_other_words_is_asked_about(desk: Desk) -> 
     assert (await desk.counts())["complaints"] == 2
 
 
-async def test_no_phone_is_told_to_keep_the_link(desk: Desk) -> None:
+async def test_no_phone_is_told_to_keep_the_link_before_and_after(desk: Desk) -> None:
+    assert "不留也会处理和答复，但只能用提交后给您的专用链接查询" in (await desk.client.get("/")).text
     sent = await submit(desk, text="没有留电话")
     page = await desk.client.get(sent.headers["location"])
     assert "没有留手机号" in page.text
