@@ -4,6 +4,8 @@ import errno
 from collections.abc import Mapping
 from typing import Final
 
+from shared.sentences import sentence
+
 __all__ = ["LaunchError", "cause_of"]
 
 _CAUSES: Final[Mapping[int, str]] = {
@@ -29,7 +31,7 @@ class LaunchError(Exception):
 
     def line(self) -> str:
         """Problem and advice as one line for the terminal."""
-        return f"{self}。{self.advice}" if self.advice else str(self)
+        return sentence(str(self)) + self.advice if self.advice else str(self)
 
 
 def cause_of(error: OSError) -> str:

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 from shared.pages import filters
 from shared.pages.assets import Assets
 from shared.pages.errors import explain
+from shared.sentences import sentence
 
 BASE_TEMPLATES = Path(__file__).parent / "templates"
 COMPANY = "实业公司后勤服务"
@@ -77,6 +78,7 @@ class Pages:
             yuan=filters.yuan,
             phone_masked=filters.phone_masked,
             role_name=filters.role_name,
+            sentence=sentence,
         )
         self.environment.globals.update(
             asset=lambda name: self.assets.url(prefix, name),
