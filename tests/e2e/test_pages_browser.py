@@ -95,6 +95,22 @@ def test_an_action_on_a_card_changes_it_in_place_and_a_refusal_is_said(page: Pag
     expect(page.get_by_role("alert")).to_contain_text("任务 121 已由他人处理")
 
 
+def test_a_refusal_is_said_where_the_person_is_until_it_is_closed(page: Page, url: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 500})
+    page.goto(url + "/preview/dispatch/tasks")
+    card = page.locator(f"#task-{case_id(121)}")
+    card.get_by_role("button", name="接单").click()
+    card.get_by_role("button", name="到场").click()
+    alert = page.get_by_role("alert")
+    expect(alert.locator(".alert-box")).to_be_in_viewport(ratio=1)
+    assert page.evaluate("window.scrollY") > 0
+    assert axe_violations(page) == []
+    assert page.evaluate(SMALL_TARGETS) == []
+    alert.get_by_role("button", name="关闭提示").click()
+    expect(alert).to_be_empty()
+    expect(page.locator("#main")).to_be_focused()
+
+
 def test_the_browser_counts_down_in_the_words_of_the_server(page: Page, url: str) -> None:
     page.goto(url + "/preview/dispatch/tasks")
     minutes = [0, 45, 60, 200, 1440, 1441, 1500, -200]

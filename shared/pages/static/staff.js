@@ -45,6 +45,13 @@ function sortTasks() {
   if (sorted.some((card, place) => card !== cards[place])) tasks.append(...sorted);
 }
 
+// The box of an action's error is closed by hand, or emptied by the next action that succeeds.
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-close]")) return;
+  document.getElementById("alerts").replaceChildren();
+  document.getElementById("main").focus({ preventScroll: true });
+});
+
 function showLive(live) {
   const status = document.getElementById("live-status");
   if (!status) return;
