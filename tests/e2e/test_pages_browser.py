@@ -111,6 +111,23 @@ def test_a_refusal_is_said_where_the_person_is_until_it_is_closed(page: Page, ur
     expect(page.locator("#main")).to_be_focused()
 
 
+def test_an_action_that_gets_no_answer_says_so_and_can_be_tried_again(page: Page, url: str) -> None:
+    page.goto(url + "/preview/dispatch/tasks")
+    card, alert = page.locator(f"#task-{case_id(121)}"), page.get_by_role("alert")
+    accept = card.get_by_role("button", name="接单")
+    page.route("**/accept", lambda route: route.abort("internetdisconnected"))
+    accept.click()
+    expect(alert).to_have_text("没有发出，请检查网络后再试。")
+    page.unroute("**/accept")
+    page.route("**/accept", lambda route: route.fulfill(status=502, body=""))
+    accept.click()
+    expect(alert).to_have_text("没有成功，请稍后再试。")
+    page.unroute("**/accept")
+    accept.click()
+    expect(card).to_contain_text("已接单")
+    expect(alert).to_be_empty()
+
+
 def test_the_browser_counts_down_in_the_words_of_the_server(page: Page, url: str) -> None:
     page.goto(url + "/preview/dispatch/tasks")
     minutes = [0, 45, 60, 200, 1440, 1441, 1500, -200]

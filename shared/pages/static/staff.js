@@ -45,6 +45,17 @@ function sortTasks() {
   if (sorted.some((card, place) => card !== cards[place])) tasks.append(...sorted);
 }
 
+// An action that the network or the gateway swallowed brings no box of its own.
+function say(name) {
+  document.getElementById("alerts").replaceChildren(document.getElementById(name).content.cloneNode(true));
+}
+document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
+  if (ctx?.request.method === "POST" && ctx.text === undefined) say("alert-unsent");
+});
+document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
+  if (ctx.request.method === "POST" && !ctx.text.includes('id="alerts"')) say("alert-unanswered");
+});
+
 // The box of an action's error is closed by hand, or emptied by the next action that succeeds.
 document.addEventListener("click", (event) => {
   if (!event.target.closest("[data-close]")) return;

@@ -66,7 +66,10 @@ def add_live_feed(app: FastAPI) -> None:
     @app.post("/dispatch/cases/{complaint_id}/accept")
     async def accept(request: Request, complaint_id: UUID) -> HTMLResponse:
         return feed.page(
-            request, "_task_change.html", task=dispatch.task(complaint_id.int, "accepted", 20, "P1")
+            request,
+            "_task_change.html",
+            task=dispatch.task(complaint_id.int, "accepted", 20, "P1"),
+            acted=True,
         )
 
     @app.post("/dispatch/cases/{complaint_id}/arrive")
