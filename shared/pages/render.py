@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 from shared.pages import filters
 from shared.pages.assets import Assets
 from shared.pages.errors import explain
+from shared.pages.places import came_from
 from shared.sentences import sentence
 
 BASE_TEMPLATES = Path(__file__).parent / "templates"
@@ -112,7 +113,8 @@ class Pages:
     ) -> HTMLResponse:
         """Answer with the Chinese error page of a status: what happened, `detail` if given, what to do next.
 
-        A request by htmx gets only an alert, which lands in the page's alert region.
+        A request by htmx gets only an alert, which lands in the page's alert region. Signing in leads back
+        to the page that asked.
         """
         template = "_alert_swap.html" if "HX-Request" in request.headers else "error.html"
         explanation = explain(status_code)
@@ -124,5 +126,6 @@ class Pages:
             explanation=explanation,
             detail=detail,
             request_id=request_id,
+            place=came_from(request),
             **context,
         )

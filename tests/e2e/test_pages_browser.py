@@ -111,6 +111,19 @@ def test_a_refusal_is_said_where_the_person_is_until_it_is_closed(page: Page, ur
     expect(page.locator("#main")).to_be_focused()
 
 
+def test_who_was_signed_out_meanwhile_is_led_to_sign_in_and_back(page: Page, url: str) -> None:
+    page.goto(url + "/preview/dispatch/tasks?state=open&unit=water")
+    card = page.locator(f"#task-{case_id(121)}")
+    card.get_by_role("button", name="接单").click()
+    card.get_by_role("button", name="办结").click()
+    link = page.get_by_role("alert").get_by_role("link", name="登录")
+    expect(link).to_have_attribute(
+        "href", "/dispatch/sign-in?next=/preview/dispatch/tasks%3Fstate%3Dopen%26unit%3Dwater"
+    )
+    assert axe_violations(page) == []
+    assert page.evaluate(SMALL_TARGETS) == []
+
+
 def test_an_action_that_gets_no_answer_says_so_and_can_be_tried_again(page: Page, url: str) -> None:
     page.goto(url + "/preview/dispatch/tasks")
     card, alert = page.locator(f"#task-{case_id(121)}"), page.get_by_role("alert")

@@ -59,6 +59,18 @@ async def _page_of(client: httpx.AsyncClient, path: str) -> str:
     return response.text if response.status_code == 200 else ""
 
 
+async def test_who_acts_after_the_session_ended_signs_in_and_is_back_on_the_page(dispatch: Dispatch) -> None:
+    case = f"/dispatch/cases/{await dispatch.add_case('water')}"
+    async with dispatch.client(headers=HTML) as visitor:
+        visitor.headers["Referer"] = f"http://127.0.0.1{case}"
+        refused = await visitor.post(f"{case}/answer", data={"text": "阀门已经更换。"})
+        page = (await visitor.get(f"/dispatch/sign-in?next={case}")).text
+
+    assert refused.status_code == 401
+    assert f'href="/dispatch/sign-in?next={case}"' in refused.text
+    assert f'name="next" value="{case}"' in page
+
+
 async def test_the_form_keeps_the_account_and_never_the_password(dispatch: Dispatch) -> None:
     async with dispatch.client(headers=HTML) as visitor:
         form = {"account": "li.min", "password": "a wrong secret", "next": "//evil.example"}

@@ -41,6 +41,7 @@ def test_what_went_wrong_and_what_to_do_do_not_run_together(template: str, end: 
         explanation=explain(409),
         detail=f"任务现在是“已接单”，不能接单{end}",
         request_id=None,
+        place=None,
     )
 
     assert "不能接单。" in said

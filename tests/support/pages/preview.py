@@ -76,6 +76,10 @@ def add_live_feed(app: FastAPI) -> None:
     async def arrive(request: Request, complaint_id: UUID) -> HTMLResponse:
         return feed.error(request, 409, f"任务 {complaint_id.int} 已由他人处理。")
 
+    @app.post("/dispatch/cases/{complaint_id}/complete")
+    async def complete(request: Request, complaint_id: UUID) -> HTMLResponse:
+        return feed.error(request, 401)
+
 
 def create_app() -> FastAPI:
     app = FastAPI(openapi_url=None)
