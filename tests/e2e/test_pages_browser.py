@@ -80,6 +80,15 @@ def test_the_feed_follows_the_stream_in_order_of_time_left(page: Page, url: str)
     expect(page.locator(f"#task-{case_id(122)}")).to_contain_text("已办结")
 
 
+def test_a_phone_shows_every_list_and_which_one_it_is_on(page: Page, url: str) -> None:
+    page.goto(url + "/preview/dispatch/tasks-answered")
+    lists = page.locator("#task-counts a")
+    expect(lists).to_have_count(5)
+    for place in range(5):
+        expect(lists.nth(place)).to_be_in_viewport(ratio=1)
+    expect(page.locator("#task-counts [aria-current]")).to_contain_text("已答复")
+
+
 def test_an_empty_feed_fills_when_a_task_arrives(page: Page, url: str) -> None:
     page.goto(url + "/preview/dispatch/tasks-empty")
     expect(page.locator(".task")).to_have_count(2)
