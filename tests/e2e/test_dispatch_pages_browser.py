@@ -121,6 +121,22 @@ def test_a_unit_works_on_a_case_from_a_phone(page: Page, running: Running) -> No
     is_accessible(page)
 
 
+def test_the_keyboard_goes_on_where_a_card_changes_or_leaves_the_list(page: Page, running: Running) -> None:
+    first, second = (running.do(running.dispatch.add_case("repair")) for _ in range(2))
+    sign_in(page, running.url, "repair.member")
+    expect(page.locator("#live-status")).to_have_text("实时更新中")
+    page.goto(running.url + "/dispatch/tasks?state=assigned")
+    expect(page.locator("#live-status")).to_have_text("实时更新中")
+    page.locator(f"#task-{first}").get_by_role("button", name="接单").press("Enter")
+    expect(page.locator(f"#task-{first}")).to_have_count(0)
+    link = page.locator(f"#task-{second} h2 a")
+    expect(link).to_be_focused()
+    page.locator(f"#task-{second}").evaluate("card => card.dataset.before = 'yes'")
+    running.do(running.dispatch.change("repair", second))
+    expect(page.locator("[data-before]")).to_have_count(0)  # the stream has swapped it
+    expect(link).to_be_focused()
+
+
 def test_the_office_watches_all_units_and_one(page: Page, running: Running) -> None:
     page.set_viewport_size(DESKTOP)
     sign_in(page, running.url, "office")

@@ -104,6 +104,18 @@ def test_an_action_on_a_card_changes_it_in_place_and_a_refusal_is_said(page: Pag
     expect(page.get_by_role("alert")).to_contain_text("任务 121 已由他人处理")
 
 
+def test_the_keyboard_stays_on_the_card_it_acted_on(page: Page, url: str) -> None:
+    page.goto(url + "/preview/dispatch/tasks")
+    expect(page.locator("#task-counts .count").first).to_have_text("9")  # the stream has told all
+    card = page.locator(f"#task-{case_id(121)}")
+    card.get_by_role("button", name="接单").press("Enter")
+    arrive = card.get_by_role("button", name="到场")
+    expect(arrive).to_be_focused()
+    arrive.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("任务 121 已由他人处理")
+    expect(arrive).to_be_focused()
+
+
 def test_a_refusal_is_said_where_the_person_is_until_it_is_closed(page: Page, url: str) -> None:
     page.set_viewport_size({"width": 390, "height": 500})
     page.goto(url + "/preview/dispatch/tasks")

@@ -63,6 +63,27 @@ document.addEventListener("click", (event) => {
   document.getElementById("main").focus({ preventScroll: true });
 });
 
+// Who works by keyboard stays on a card that is swapped or moved: on its next action where they were on one,
+// else on its link; on the card behind it where it has left the list.
+let held = null;
+function hold() {
+  const on = document.activeElement;
+  if (on === document.body) return; // still holding, where a swap lost the focus before
+  const card = on?.closest(".task");
+  const acting = Boolean(on?.closest(".task-actions"));
+  const next = (card?.nextElementSibling ?? card?.previousElementSibling)?.id;
+  held = card && { id: card.id, next, acting, scroll: on.matches(":focus-visible") };
+}
+function giveBack() {
+  if (held && document.activeElement === document.body) {
+    const card = document.getElementById(held.id);
+    const link = (card ?? document.getElementById(held.next))?.querySelector("h2 a");
+    const action = held.acting && card?.querySelector(".task-actions :is(a, button)");
+    (action || link || document.getElementById("main")).focus({ preventScroll: !held.scroll });
+  }
+  held = null;
+}
+
 function showLive(live) {
   const status = document.getElementById("live-status");
   if (!status) return;
@@ -74,9 +95,11 @@ function showLive(live) {
 document.addEventListener("htmx:sse:after:connection", () => showLive(true));
 document.addEventListener("htmx:sse:error", () => showLive(false));
 document.addEventListener("htmx:sse:close", () => showLive(false));
+document.addEventListener("htmx:before:swap", hold);
 document.addEventListener("htmx:after:swap", () => {
   sortTasks();
   countDown();
+  giveBack();
 });
 countDown();
 setInterval(countDown, MINUTE / 4);
