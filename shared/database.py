@@ -31,6 +31,7 @@ __all__ = [
     "describe",
     "fetch",
     "is_passing_failure",
+    "is_unfit_text",
     "run_unit",
     "sqlstate",
     "transaction",
@@ -64,6 +65,8 @@ _SERVER_SETTINGS = {
 }
 _PASSING_UNLESS = ("21", "22", "23", "42", "54", "P0")
 """What no waiting cures: one row twice, data, integrity, syntax, limits, what our triggers refuse."""
+_UNFIT_TEXT = frozenset({"22021", "22P05"})
+"""What the server says of a NUL: in text, and in JSON."""
 
 
 def async_url(url: str) -> str:
@@ -197,6 +200,18 @@ def is_passing_failure(error: BaseException) -> bool:
         state = sqlstate(error)
         return state is None or not state.startswith(_PASSING_UNLESS)
     return isinstance(error, OSError | TimeoutError | PoolTimeoutError)
+
+
+def is_unfit_text(error: BaseException) -> bool:
+    """Whether the cause of this error is text that cannot be kept: a NUL, or half of a surrogate pair."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, UnicodeEncodeError) and cause.encoding == "utf-8":
+            return True
+        if sqlstate(cause) in _UNFIT_TEXT:
+            return True
+        cause = cause.__cause__
+    return False
 
 
 async def _session_of_request(request: Request) -> AsyncIterator[AsyncSession]:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.ids import uuid7
 from shared.logs import REQUEST_ID, get_logger
 from shared.metrics import Metrics
-from shared.problems import OnError, Problem
+from shared.problems import UNFIT_TEXT, OnError, Problem
 
 __all__ = ["Edge", "FirstRoute", "Headers"]
 
@@ -110,6 +110,10 @@ class Edge:
             raise Problem(413, f"内容太大，最多 {self._max_body // 1024} KB")
         if scope["method"] not in _SAFE_METHODS and _is_forged(headers):
             raise Problem(403, "请求来自别的网站，已拒绝")
+        if "\x00" in scope["path"]:
+            raise Problem(404, f"没有这个地址：{UNFIT_TEXT}")
+        if b"%00" in scope.get("query_string", b""):
+            raise Problem(400, f"网址里的参数{UNFIT_TEXT}")
 
     def _limited(self, receive: Receive) -> Receive:
         seen = 0

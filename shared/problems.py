@@ -11,12 +11,13 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
 from shared.auth import ForbiddenError, SignInRequiredError
-from shared.database import is_passing_failure
+from shared.database import is_passing_failure, is_unfit_text
 from shared.logs import get_logger
 from shared.pages import Pages, wants_html
 from shared.pages.errors import explain
 
 __all__ = [
+    "UNFIT_TEXT",
     "FieldProblem",
     "OnError",
     "Problem",
@@ -35,11 +36,15 @@ SIGN_IN_PATH = "/dispatch/sign-in"
 _TOO_LONG = "exceeded maximum size"
 """How the reader of forms begins to say that a field is longer than it takes (1 MB)."""
 
+UNFIT_TEXT = "含有不能保存的字符"
+"""Of text with a NUL or half of a surrogate pair in it."""
+
 _MESSAGES = {
     "missing": "必须填写",
     "string_too_short": "太短",
     "string_too_long": "太长，最多 {max_length} 个字",
     "string_type": "应为文字",
+    "string_unicode": UNFIT_TEXT,
     "int_parsing": "应为整数",
     "int_type": "应为整数",
     "int_from_float": "应为整数",
@@ -164,6 +169,9 @@ class _Answers:
 
     async def unexpected(self, request: Request, error: Exception) -> Response:
         request.state.failure_logged = True
+        if is_unfit_text(error):
+            _log.warning("request_of_unfit_text", reason=type(error).__name__)
+            return self._answer(request, 422, f"填写的内容{UNFIT_TEXT}，请改写后再提交")
         if is_passing_failure(error):
             _log.warning("request_unavailable", reason=type(error).__name__)
             return self._answer(request, 503, explain(503).cause)

@@ -1,10 +1,11 @@
 """What dispatch's JSON routes about cases and answers take and give."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from services.dispatch.domain.assignment import STATE_NAMES, Action, State
 from services.dispatch.domain.cases import Deadline
@@ -25,7 +26,16 @@ __all__ = [
 ]
 
 MOST_ROWS = 500
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def _halves_as_nul(value: object) -> object:
+    """Half of a surrogate pair becomes a NUL, so that it is its row that is refused and not the batch."""
+    return _HALF.sub("\x00", value) if isinstance(value, str) else value
+
+
+Text = Annotated[str, BeforeValidator(_halves_as_nul)]
+Name = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
 class _Input(BaseModel):
@@ -175,7 +185,7 @@ class RecordedAnswerCreate(_Input):
 
     source: Name
     external_id: Name
-    text: str
+    text: Text
     answered_at: AwareDatetime
 
 

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from shared.database import async_url, describe, is_passing_failure
+from shared.database import async_url, describe, is_passing_failure, is_unfit_text
 
 
 class DriverError(Exception):
@@ -78,3 +78,25 @@ def test_an_address_keeps_its_password() -> None:
     url = async_url("postgresql://role:p%40ss@127.0.0.1:5432/huiying_intake")
 
     assert url == "postgresql+asyncpg://role:p%40ss@127.0.0.1:5432/huiying_intake"
+
+
+def caused_by(cause: BaseException) -> Exception:
+    error = ValueError("what the driver makes of it")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "unfit"),
+    [
+        (from_database("22021"), True),
+        (from_database("22P05"), True),
+        (caused_by(UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")), True),
+        (UnicodeEncodeError("ascii", "中", 0, 1, "ordinal not in range"), False),
+        (from_database("22003"), False),
+        (from_database(None), False),
+        (ValueError("ours"), False),
+    ],
+)
+def test_text_that_cannot_be_kept_is_told_from_other_errors(error: BaseException, unfit: bool) -> None:
+    assert is_unfit_text(error) is unfit

@@ -7,7 +7,7 @@ from typing import Final
 
 from services.dispatch.domain.cases import Case
 
-__all__ = ["LONGEST_ANSWER", "Imported", "clean_text", "misfit", "text_problem"]
+__all__ = ["LONGEST_ANSWER", "Imported", "clean_text", "is_fit_name", "misfit", "text_problem"]
 
 LONGEST_ANSWER: Final = 20_000
 """Characters of an answer."""
@@ -25,6 +25,11 @@ class Imported(StrEnum):
 def clean_text(text: str) -> str:
     """Return a text without control characters and the blanks around it; its lines stay lines."""
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+
+
+def is_fit_name(name: str) -> bool:
+    """Whether another system's name can be kept; it is not cleaned, for that might make it another name."""
+    return "\x00" not in name
 
 
 def text_problem(text: str) -> str | None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.dispatch.domain.answers import Imported, clean_text, misfit, text_problem
+from services.dispatch.domain.answers import Imported, clean_text, is_fit_name, misfit, text_problem
 from services.dispatch.domain.cases import Deadline
 from services.dispatch.store import answers as store
 from services.dispatch.store import cases as case_store
@@ -18,6 +18,7 @@ from services.dispatch.usecases.changes import Changes
 from services.dispatch.usecases.recorded import apply_recorded_answer
 from services.dispatch.usecases.reference import Knowledge, Reference
 from shared.clock import Clock
+from shared.problems import UNFIT_TEXT
 
 __all__ = ["Outcome", "RecordedAnswer", "Result", "import_answers"]
 
@@ -86,6 +87,8 @@ async def import_answers(
 
 def _problem(row: RecordedAnswer, now: datetime) -> str | None:
     """Return in Chinese what is wrong with a row whatever its complaint, None for a sound one."""
+    if not all(map(is_fit_name, row.key)):
+        return UNFIT_TEXT
     if row.answered_at > now:
         return "答复时间在将来"
     return text_problem(row.text)
