@@ -172,7 +172,16 @@ async def test_who_only_looks_is_offered_no_action(dispatch: Dispatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["state=nonsense", "behind=nonsense", "behind=2026-11-22_x", "unit=nowhere"]
+    "query",
+    [
+        "state=nonsense",
+        "behind=nonsense",
+        "behind=2026-11-22_x",
+        f"behind=2026-11-22T08:00:00_{UUID(int=1)}",
+        f"behind=0001-01-01T00:00:00%2B14:00_{UUID(int=1)}",
+        f"behind=9999-12-31T23:59:59-14:00_{UUID(int=1)}",
+        "unit=nowhere",
+    ],
 )
 async def test_a_list_that_is_none_is_not_found(dispatch: Dispatch, query: str) -> None:
     async with await browser(dispatch, Role.OFFICE) as office:
@@ -227,6 +236,16 @@ async def test_an_action_from_the_list_brings_back_the_changed_card(dispatch: Di
     assert numbers(taken.text) == [str(complaint_id)]
     assert 'hx-swap-oob="delete"' in taken.text
     assert "已到场" in arrived.text
+
+
+async def test_an_action_is_taken_whatever_address_the_browser_says_it_shows(dispatch: Dispatch) -> None:
+    complaint_id = await dispatch.add_case("water")
+    async with await browser(dispatch, Role.UNIT_MEMBER, "water") as member:
+        told = {"HX-Request": "true", "HX-Current-URL": "http://["}
+        taken = await member.post(f"/dispatch/cases/{complaint_id}/accept", headers=told)
+
+    assert (taken.status_code, numbers(taken.text)) == (200, [str(complaint_id)])
+    assert (await dispatch.desk.case(complaint_id))["state"] == "accepted"
 
 
 async def test_phone_and_place_are_shown_for_a_reason_that_is_kept(dispatch: Dispatch) -> None:

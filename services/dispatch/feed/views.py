@@ -22,6 +22,7 @@ __all__ = ["CardMaker", "TaskListView", "UnitFeedView", "change_json", "decode_c
 
 _KEPT_CARDS = 500
 _SEPARATOR = "~"
+_LAST_POSITION = 2**63 - 1
 
 
 def encode_cursor(positions: Mapping[str, int]) -> str:
@@ -35,12 +36,19 @@ def decode_cursor(text: str | None, units: Sequence[str]) -> dict[str, int] | No
     """Positions of `units` from text; None, which means from now on, where the text is no such cursor."""
     if not text:
         return None
-    if len(units) == 1 and text.isascii() and text.isdigit():
-        return {units[0]: int(text)}
-    given = dict(part.rpartition(".")[::2] for part in text.split(_SEPARATOR))
-    if not all(given.get(unit, "").isdigit() for unit in units):
+    given = {units[0]: text} if len(units) == 1 else {}
+    if "." in text:
+        given = dict(part.rpartition(".")[::2] for part in text.split(_SEPARATOR))
+    read = {unit: position for unit in units if (position := _position(given.get(unit, ""))) is not None}
+    return read if len(read) == len(units) else None
+
+
+def _position(text: str) -> int | None:
+    """A position, which is no more than the database counts to; None for other text."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(_LAST_POSITION))):
         return None
-    return {unit: int(given[unit]) for unit in units}
+    position = int(text)
+    return position if position <= _LAST_POSITION else None
 
 
 def change_json(change: Change) -> dict[str, Any]:

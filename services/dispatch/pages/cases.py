@@ -80,7 +80,7 @@ async def _act(here: Visit, command: UnitAction) -> None:
 
 async def _list_change(here: Visit, complaint_id: UUID) -> dict[str, Any]:
     """The card as it is now, or its leaving, for the list the browser says it shows."""
-    shown = parse_qs(urlsplit(here.request.headers.get("HX-Current-URL", "")).query)
+    shown = _query_shown(here.request.headers.get("HX-Current-URL", ""))
     asked = shown.get("state", ["open"])[0]
     filter_code = asked if asked in FILTERS else "open"
     task = (await find_tasks(here.session, [complaint_id]))[complaint_id]
@@ -89,6 +89,14 @@ async def _list_change(here: Visit, complaint_id: UUID) -> dict[str, Any]:
         card = task_card(task, here.known, here.now, acting=True, named=named)
         return {"task": card, "acted": True}
     return {"gone": complaint_id, "acted": True}
+
+
+def _query_shown(url: str) -> dict[str, list[str]]:
+    """The query of the address that the browser shows; an empty one where it says something else."""
+    try:
+        return parse_qs(urlsplit(url).query)
+    except ValueError:
+        return {}
 
 
 async def _page(

@@ -1,7 +1,7 @@
 """The task list: what a unit owes, by time left, kept current by a live stream."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
@@ -131,9 +131,14 @@ def _read_key(text: str) -> QueueKey | None:
         return None
     at, _, complaint_id = text.rpartition("_")
     try:
-        key = QueueKey(datetime.fromisoformat(at) if at else None, UUID(complaint_id))
-    except ValueError:
+        return QueueKey(_instant(at) if at else None, UUID(complaint_id))
+    except (ValueError, OverflowError):
         raise Problem(404, "没有这一页") from None
-    if key.at is not None and key.at.tzinfo is None:
-        raise Problem(404, "没有这一页")
-    return key
+
+
+def _instant(text: str) -> datetime:
+    """An instant in UTC. ValueError for a time without a zone, OverflowError for one out of all years."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("the zone is missing")
+    return at.astimezone(UTC)

@@ -134,3 +134,10 @@ def test_a_cursor_comes_back_as_it_was(units: list[str], data: st.DataObject) ->
 def test_a_cursor_that_is_none_means_from_now_on(text: str | None) -> None:
     assert decode_cursor(text, ["water", "repair"]) is None
     assert decode_cursor(text, ["catering"]) is None
+
+
+@pytest.mark.parametrize("position", ["²", "٣", f"{2**63}", "9" * 5000])
+def test_a_position_that_the_database_does_not_know_is_none(position: str) -> None:
+    for cursor in (position, f"water.{position}"):
+        assert decode_cursor(cursor, ["water"]) is None
+    assert decode_cursor(f"water.{position}~repair.1", ["water", "repair"]) is None
