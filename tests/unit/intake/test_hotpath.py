@@ -98,7 +98,7 @@ def test_both_take_and_refuse_the_same(body: Any) -> None:
         (b'{"text": "x", "urgency": "P9"}', "urgency", "不是可选的值"),
         (b'{"text": "x", "channel": "import"}', "channel", "不是可选的值"),
         (b'{"text": "x", "colour": "red"}', "colour", "没有这个字段"),
-        (b'{"text": "x", "\\ud800": "red"}', "内容", "填写有误"),
+        (b'{"text": "x", "\\ud800": "red"}', "内容", "含有不能保存的字符"),
         (b'{"text": "a\\u0000b"}', "text", "NUL"),
         (b'{"text": "x", "name": "a\\u0000b"}', "name", "NUL"),
         (b'{"text": "x", "location": "\\ud83d"}', "location", "代理字符"),
