@@ -1,5 +1,6 @@
 """Assessment as a running service: from events on Kafka to the statement a unit reads."""
 
+import re
 from random import Random
 from typing import Any
 from uuid import uuid4
@@ -133,6 +134,8 @@ async def test_the_pages_lead_from_the_month_to_the_evidence(world: World) -> No
     await world.taken(facts)
     home = await world.office.get("/assessment", headers=HTML)
     assert (home.status_code, home.headers["location"]) == (303, "/assessment/statements")
+    named = await world.office.get("/assessment?month=2019-04", headers=HTML)
+    assert named.headers["location"] == "/assessment/statements?month=2019-04"
     assert (await world.office.get("/assessment/statements", headers=HTML)).status_code == 200
 
     month = (await world.office.get("/assessment/statements?month=2019-04", headers=HTML)).text
@@ -140,7 +143,7 @@ async def test_the_pages_lead_from_the_month_to_the_evidence(world: World) -> No
     assert '/assessment/statements/2019-04/repair"' in month
     unit = (await world.office.get("/assessment/statements/2019-04/repair", headers=HTML)).text
     assert unit.index("HY-1904-000000-X") < unit.index("HY-1904-000001-X")
-    assert "接单超时" in unit
+    assert re.findall(r">(接单超时[^<]*)<", unit) == ["接单超时", "接单超时", "接单超时（HY-1904-000000-X）"]
     evidence = next(one for one in facts.misses if one.case_id == second).event_id
     assert f"/assessment/evidence/{evidence}" in unit
     shown = (await world.office.get(f"/assessment/evidence/{evidence}", headers=HTML)).text

@@ -16,12 +16,14 @@ from shared.worktime import WORKDAY_MINUTES
 __all__ = [
     "SHANGHAI",
     "explain_base",
+    "explain_budget",
     "explain_cap",
     "explain_carried",
     "explain_further_workday",
     "explain_linked",
     "explain_month_cap",
     "explain_reversal",
+    "explain_span",
     "month_of",
     "yuan",
 ]
@@ -42,7 +44,7 @@ def explain_base(miss: Miss, clause: Clause, amount_fen: int, previous_at: datet
     limit, act = _LIMIT[miss.kind]
     base = clause.base(miss.urgency)
     parts = [
-        f"{limit} {_budget(miss.budget_minutes, miss.basis)}",
+        f"{limit} {explain_budget(miss.budget_minutes, miss.basis)}",
         f"登记 {_moment(miss.registered_at)}",
         f"应于 {_moment(miss.due_at)} 前{act}",
         _late(miss, act),
@@ -117,9 +119,18 @@ def _late(miss: Miss, act: str) -> str:
     if miss.stopped_at is None:
         return f"届时尚未{act}"
     over = miss.elapsed_minutes - miss.budget_minutes
-    unit = "工作分钟" if miss.basis is Basis.WORKING else "分钟"
-    measure = f" {over} {unit}{_days(over, miss.basis)}" if over > 0 else f"不足 1 {unit}"
+    unit = _unit(miss.basis)
+    measure = f" {explain_span(over, miss.basis)}" if over > 0 else f"不足 1 {unit}"
     return f"实际 {_moment(miss.stopped_at)}，用时 {miss.elapsed_minutes} {unit}，超出{measure}"
+
+
+def explain_span(minutes: int, basis: Basis) -> str:
+    """Return a span in minutes, a longer one in days too: 1640 工作分钟（3 个工作日 3 小时 20 分）."""
+    return f"{minutes} {_unit(basis)}{_days(minutes, basis)}"
+
+
+def _unit(basis: Basis) -> str:
+    return "工作分钟" if basis is Basis.WORKING else "分钟"
 
 
 def _days(minutes: int, basis: Basis) -> str:
@@ -133,7 +144,8 @@ def _days(minutes: int, basis: Basis) -> str:
     return f"（{' '.join(f'{count} {word}' for count, word in words if count)}）"
 
 
-def _budget(minutes: int, basis: Basis) -> str:
+def explain_budget(minutes: int, basis: Basis) -> str:
+    """Return a budget as the rule book says it and in minutes: 3 个工作日（1440 工作分钟）."""
     if basis is Basis.WORKING:
         if minutes % WORKDAY_MINUTES == 0:
             return f"{minutes // WORKDAY_MINUTES} 个工作日（{minutes} 工作分钟）"

@@ -28,9 +28,10 @@ _PAGE = 100
 
 
 @router.get("")
-async def get_home() -> RedirectResponse:
-    """Lead to the statements."""
-    return RedirectResponse("/assessment/statements", 303)
+async def get_home(month: Annotated[str, Query(max_length=20)] = "") -> RedirectResponse:
+    """Lead to the statements, of `month` where one is named."""
+    query = f"?month={quote(month, safe='')}" if month else ""
+    return RedirectResponse(f"/assessment/statements{query}", 303)
 
 
 @router.get("/statements")
@@ -102,7 +103,6 @@ async def get_evidence(
         "evidence.html",
         event={
             "event_id": row.event_id,
-            "type": row.type,
             "name": name_of(row),
             "occurred_at": row.occurred_at,
             "complaint_id": row.complaint_id,
@@ -124,7 +124,7 @@ def _total(one: UnitTotal) -> dict[str, Any]:
     }
 
 
-def _row(line: Line, title: str, names: Mapping[UUID, str]) -> dict[str, Any]:
+def _row(line: Line, title: str, names: Mapping[tuple[UUID, UUID], str]) -> dict[str, Any]:
     return {
         "complaint_id": line.complaint_id,
         "case_number": line.number,
@@ -135,6 +135,7 @@ def _row(line: Line, title: str, names: Mapping[UUID, str]) -> dict[str, Any]:
         "frozen_month": line.frozen_month,
         "is_reversal": line.reverses is not None,
         "evidence": [
-            {"event_id": event_id, "name": names.get(event_id, "查看依据")} for event_id in line.evidence
+            {"event_id": event_id, "name": names.get((line.entry_id, event_id), "查看依据")}
+            for event_id in line.evidence
         ],
     }

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from services.assessment.domain.facts import Basis
+from services.assessment.domain.wording import SHANGHAI, explain_budget, explain_span
 from services.assessment.tables import EvidenceRow
 from shared.contracts.dispatch import DeadlineMissed
 
 __all__ = ["describe", "name_of"]
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 _CLOCKS = {"accept": "接单", "arrive": "到场", "complete": "办结", "answer": "答复"}
-_BASES = {"natural": "自然时间", "working": "工作时间"}
+_URGENCIES = {"P1": "危及安全", "P2": "紧急", "P3": "一般"}
 
 
 def name_of(row: EvidenceRow) -> str:
@@ -25,11 +25,12 @@ def name_of(row: EvidenceRow) -> str:
 def describe(row: EvidenceRow, unit_name: str) -> Sequence[tuple[str, str]]:
     """Return the event's facts as pairs of name and text, in the order a person checks them."""
     body = row.body
-    pairs = [("责任单位", unit_name), ("紧急程度", str(body["urgency"]))]
+    urgency = str(body["urgency"])
+    pairs = [("责任单位", unit_name), ("紧急程度", _URGENCIES.get(urgency, urgency))]
     if row.type == DeadlineMissed.type:
         pairs += [
             ("登记时间", _moment(body["registered_at"])),
-            ("时限", f"{body['budget_minutes']} 分钟（{_BASES[body['basis']]}）"),
+            ("时限", explain_budget(body["budget_minutes"], Basis(body["basis"]))),
             ("到期时间", _moment(body["due_at"])),
         ]
         pairs += _stopped(body)
@@ -48,8 +49,8 @@ def _stopped(body: dict[str, Any]) -> list[tuple[str, str]]:
         return [("当时状态", "到期时尚未完成")]
     return [
         ("实际时间", _moment(body["stopped_at"])),
-        ("实际用时", f"{body['elapsed_minutes']} 分钟（{_BASES[body['basis']]}）"),
-        ("迟到工作日", str(body["workdays_late"])),
+        ("实际用时", explain_span(body["elapsed_minutes"], Basis(body["basis"]))),
+        ("迟到", f"{body['workdays_late']} 个整工作日"),
     ]
 
 

@@ -152,10 +152,26 @@ async def case_ledger(session: AsyncSession, complaint: str, who: Principal) -> 
     )
 
 
-async def evidence_names(session: AsyncSession, lines: Sequence[Line]) -> Mapping[UUID, str]:
-    """Return what happened, in a few words, for each event that these entries name."""
+async def evidence_names(session: AsyncSession, lines: Sequence[Line]) -> Mapping[tuple[UUID, UUID], str]:
+    """Return what happened, in a few words, by entry and event that it names.
+
+    With its number where it happened to another case: an earlier one that made this a repetition.
+    """
     ids = {event_id for line in lines for event_id in line.evidence}
-    return {event_id: name_of(row) for event_id, row in (await facts.list_evidence(session, ids)).items()}
+    rows = await facts.list_evidence(session, ids)
+    numbers = await cases.list_numbers(session, {row.complaint_id for row in rows.values()})
+    return {
+        (line.entry_id, event_id): _evidence_name(rows[event_id], line, numbers)
+        for line in lines
+        for event_id in line.evidence
+        if event_id in rows
+    }
+
+
+def _evidence_name(row: EvidenceRow, line: Line, numbers: Mapping[UUID, str]) -> str:
+    name = name_of(row)
+    elsewhere = row.complaint_id != line.complaint_id
+    return f"{name}（{numbers.get(row.complaint_id, '另一件')}）" if elsewhere else name
 
 
 async def visible_unit(session: AsyncSession, unit: str, who: Principal) -> UnitState:

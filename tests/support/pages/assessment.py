@@ -69,7 +69,6 @@ POOLS = [
 UNIT_OPTIONS = [("repair", "维修分公司"), ("water", "自来水分公司")]
 EVIDENCE = {
     "event_id": case_id(300),
-    "type": "assignment.deadline_missed.v1",
     "name": "超过时限",
     "occurred_at": ago(days=3),
     "complaint_id": case_id(200),

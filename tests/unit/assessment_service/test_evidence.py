@@ -47,6 +47,16 @@ def test_a_missed_clock_names_its_due_time_in_shanghai() -> None:
     assert dict(describe(evidence, "维修分公司"))["到期时间"] == "2019-04-11 09:12"
 
 
+def test_urgency_and_spans_are_told_in_words() -> None:
+    stopped = MISSED | {"stopped_at": "2019-04-15T02:00:00Z", "urgency": "P1"}
+    facts = dict(describe(row("assignment.deadline_missed.v1", stopped), "维修分公司"))
+
+    assert facts["紧急程度"] == "危及安全"
+    assert facts["时限"] == "3 个工作日（1440 工作分钟）"
+    assert facts["实际用时"] == "1640 工作分钟（3 个工作日 3 小时 20 分）"
+    assert facts["迟到"] == "1 个整工作日"
+
+
 @pytest.mark.parametrize(("stopped_at", "name"), [(None, "当时状态"), ("2019-04-15T02:00:00Z", "实际时间")])
 def test_a_late_action_is_told_where_it_was_known(stopped_at: str | None, name: str) -> None:
     evidence = row("assignment.deadline_missed.v1", MISSED | {"stopped_at": stopped_at})
