@@ -18,11 +18,14 @@ from shared.clock import Clock
 from shared.contracts.dispatch import Role
 from shared.database import SessionDep
 from shared.edge import Edge
+from shared.logs import get_logger
 from shared.pages import Pages
 from shared.problems import Problem, install
 from shared.runtime import Runtime
 
 __all__ = ["create_http"]
+
+_log = get_logger(__name__)
 
 _GC_THRESHOLDS = (200_000, 20, 100)
 """A batch makes many objects that live as long as it does: looking at them again and again frees nothing."""
@@ -102,11 +105,13 @@ def _dead_letters() -> APIRouter:
         return [asdict(letter) for letter in await deadletters.list_open(session)]
 
     @router.get("/{letter_id}")
-    async def show_dead_letter(letter_id: UUID, session: SessionDep, _who: Administrator) -> dict[str, Any]:
+    async def show_dead_letter(letter_id: UUID, session: SessionDep, who: Administrator) -> dict[str, Any]:
         found = await deadletters.find(session, letter_id)
         if found is None:
             raise Problem(404, "没有这条死信")
         letter, raw = found
+        # It may hold what a complainant said: who looked is kept.
+        _log.info("dead_letter_shown", letter_id=str(letter_id), by=str(who.person_id))
         body = (raw.value or b"").decode("utf-8", "backslashreplace")
         return asdict(letter) | {"headers": dict(raw.headers), "body": body}
 
