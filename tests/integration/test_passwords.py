@@ -167,6 +167,7 @@ async def test_an_account_of_a_program_gets_no_password(dispatch: Dispatch, admi
     listed = (await admin.get("/dispatch/accounts", headers=HTML)).text
 
     assert "供水调度系统" in listed
+    assert "供程序使用" in listed
     assert page not in listed
     assert (await admin.get(page, headers=HTML)).status_code == 404
     refused = await admin.patch(f"/dispatch/api/persons/{program}", json={"password": NEW})

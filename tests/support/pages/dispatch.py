@@ -136,7 +136,7 @@ PERSONS = [
         "unit_name": unit_name,
         "disabled": disabled,
         "failed_sign_ins": failures,
-        "has_password": True,
+        "has_password": role != "service",
         "own": number == 1,
     }
     for number, (account, name, role, unit_name, disabled, failures) in enumerate(
@@ -144,6 +144,7 @@ PERSONS = [
             ("admin", "系统管理员", "administrator", "公司", False, 0),
             ("wang.jianguo", "王建国", "unit_leader", "维修分公司", False, 3),
             ("li.min", "李敏", "office", "公司", True, 0),
+            ("service.water.1f3a", "供水调度系统", "service", "自来水分公司", False, 0),
         ],
         start=1,
     )
