@@ -33,6 +33,8 @@ OnError = Callable[[Request, Exception], Awaitable[Response]]
 
 SIGN_IN_PATH = "/dispatch/sign-in"
 
+_UNAVAILABLE_SECONDS = 5
+
 _TOO_LONG = "exceeded maximum size"
 """How the reader of forms begins to say that a field is longer than it takes (1 MB)."""
 
@@ -78,13 +80,24 @@ class FieldProblem(dict[str, str]):
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's own word
-    """An expected refusal: status, a Chinese sentence and, where fields are wrong, which and why."""
+    """An expected refusal: status, a Chinese sentence and, where fields are wrong, which and why.
 
-    def __init__(self, status: int, detail: str, *, fields: Sequence[FieldProblem] = ()) -> None:
+    `retry_after` is how many seconds to wait, where waiting helps and that is known.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        fields: Sequence[FieldProblem] = (),
+        retry_after: int | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.fields = tuple(fields)
+        self.retry_after = retry_after
 
 
 def field_problem(field: str, message: str, status: int = 422) -> Problem:
@@ -136,9 +149,13 @@ class _Answers:
     def __init__(self, pages: Pages | None) -> None:
         self._pages = pages
 
-    def _answer(self, request: Request, status: int, detail: str, **more: Any) -> Response:
+    def _answer(
+        self, request: Request, status: int, detail: str, *, retry_after: int | None = None, **more: Any
+    ) -> Response:
         request_id = getattr(request.state, "request_id", None)
-        headers = {"Retry-After": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+        if retry_after is None and status == HTTPStatus.SERVICE_UNAVAILABLE:
+            retry_after = _UNAVAILABLE_SECONDS
+        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
         if self._pages is not None and _is_page(request):
             page = self._pages.error(request, status, detail, request_id)
             page.headers.update(headers)
@@ -146,7 +163,9 @@ class _Answers:
         return problem_response(status, detail, request_id=request_id, headers=headers, **more)
 
     async def problem(self, request: Request, error: Problem) -> Response:
-        return self._answer(request, error.status, error.detail, fields=error.fields)
+        return self._answer(
+            request, error.status, error.detail, fields=error.fields, retry_after=error.retry_after
+        )
 
     async def invalid(self, request: Request, error: RequestValidationError) -> Response:
         fields = validation_fields(error.errors())

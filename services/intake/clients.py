@@ -1,12 +1,13 @@
 """Who a request comes from, and how often they may come. Per process, in memory."""
 
 import ipaddress
+import math
 import time
 from functools import lru_cache
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+from limits.strategies import FixedWindowRateLimiter
 from starlette.types import Scope
 
 __all__ = ["Limits", "client_address"]
@@ -34,31 +35,44 @@ class _Counters(MemoryStorage):
         self.storage[key] += amount
         return self.storage[key]
 
+    def decr(self, key: str, amount: int = 1) -> int:
+        """Take from the counter of `key` what was added to it."""
+        if self.get(key):
+            self.storage[key] -= amount
+        return self.storage[key]
+
 
 class Limits:
-    """The rates of the public routes. A refusal is always visible: nothing is dropped in silence."""
+    """The rates of the public routes. A refusal is always visible: nothing is dropped in silence.
+
+    What counts says how many seconds are to be waited: 0 for what is free to go on. A period begins with the
+    first that counts, so the wait is the true one.
+    """
 
     def __init__(self, *, register: str, track: str, track_number: str) -> None:
-        self._limiter = SlidingWindowCounterRateLimiter(_Counters())
+        self._counters = _Counters()
+        self._limiter = FixedWindowRateLimiter(self._counters)
         self._register = parse(register)
         self._track = parse(track)
         self._track_number = parse(track_number)
 
-    def may_register(self, client: str) -> bool:
-        """Count a registration by `client`; False where there were too many."""
-        return self._hit(self._register, "register", client)
+    def register(self, client: str) -> int:
+        """Count a registration by `client`."""
+        return self._count(self._register, "register", client)
 
-    def may_look_up(self, client: str, number: str) -> bool:
-        """Count a look-up by `client`; False where there were too many, or too many failed of `number`."""
-        free = self._limiter.test(self._track_number, "number", number)
-        return self._hit(self._track, "track", client) and free
+    def look_up(self, client: str, number: str) -> int:
+        """Count a look-up by `client`; of `number` it counts as failed, even before it is, until `found`."""
+        return self._count(self._track, "track", client) or self._count(self._track_number, "number", number)
 
-    def note_failed_look_up(self, number: str) -> None:
-        """Count a look-up of `number` that found nothing."""
-        self._hit(self._track_number, "number", number)
+    def found(self, number: str) -> None:
+        """Take back that a look-up of `number` failed."""
+        self._counters.decr(self._track_number.key_for("number", number))
 
-    def _hit(self, rate: RateLimitItem, *names: str) -> bool:
-        return bool(self._limiter.hit(rate, *names))
+    def _count(self, rate: RateLimitItem, *names: str) -> int:
+        if self._limiter.hit(rate, *names):
+            return 0
+        ends_at = self._limiter.get_window_stats(rate, *names).reset_time
+        return max(1, math.ceil(ends_at - time.time()))
 
 
 def client_address(scope: Scope, trusted_hops: int) -> str:

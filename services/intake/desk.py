@@ -1,5 +1,6 @@
 """What the routes of one replica share: the counter at which reports are handed in."""
 
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,13 +10,15 @@ from starlette.types import Scope
 from services.intake.clients import Limits, client_address
 from services.intake.domain.reports import Given, check_report
 from services.intake.settings import IntakeSettings
-from services.intake.usecases.catalogue import Catalogue, CatalogueCache
+from services.intake.usecases.catalogue import CatalogueCache
 from services.intake.usecases.group_commit import GroupCommit
 from services.intake.usecases.register import Draft
 from shared.clock import Clock
 from shared.contracts.intake import Channel
 from shared.database import Sessions
 from shared.pages import Pages
+from shared.pages.filters import duration_zh
+from shared.problems import Problem
 
 __all__ = ["PUBLIC", "Desk", "DeskDep", "PagesDep"]
 
@@ -64,9 +67,12 @@ class Desk:
         """The address a request is counted by."""
         return client_address(scope, self.trusted_hops)
 
-    async def too_often(self) -> str:
-        """What is said to whom comes too often: it names the phone that always answers."""
-        return _too_often(await self.catalogue.current())
+    async def too_often(self, wait: int) -> Problem:
+        """What is said to whom comes too often: how long to wait, and the phone that always answers."""
+        office = (await self.catalogue.current()).office
+        phone = f"；急事请直接拨打投诉电话 {office.complaint_phone}" if office else ""
+        time = duration_zh(math.ceil(wait / 60)).replace(" 分", " 分钟")
+        return Problem(429, f"短时间内次数太多，请过 {time}再试{phone}。", retry_after=wait)
 
 
 def _desk_of(request: Request) -> Desk:
@@ -81,9 +87,3 @@ def _pages_of(request: Request) -> Pages:
 
 DeskDep = Annotated[Desk, Depends(_desk_of)]
 PagesDep = Annotated[Pages, Depends(_pages_of)]
-
-
-def _too_often(catalogue: Catalogue) -> str:
-    office = catalogue.office
-    phone = f"，急事请直接拨打投诉电话 {office.complaint_phone}" if office else ""
-    return f"短时间内次数太多，请过一分钟再试{phone}。"

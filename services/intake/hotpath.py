@@ -26,7 +26,7 @@ from shared.auth import ForbiddenError, Principal, SignInRequiredError, who
 from shared.contracts.dispatch import Role
 from shared.contracts.intake import Channel
 from shared.edge import Edge, Headers
-from shared.problems import FieldProblem, Problem, problem_response, validation_fields
+from shared.problems import FieldProblem, Problem, validation_fields
 
 __all__ = ["PATH", "RegisterBody", "decode", "install"]
 
@@ -116,15 +116,8 @@ class _RegisterRoute:
         scope["app"] = self._app  # both as FastAPI's own routes do
         scope["route"] = self
         principal = await who(Request(scope, receive)) if _names_somebody(headers) else None
-        if principal is None and not self._desk.limits.may_register(self._desk.client(scope)):
-            refusal = problem_response(
-                429,
-                await self._desk.too_often(),
-                request_id=scope["state"]["request_id"],
-                headers={"Retry-After": "60"},
-            )
-            await refusal(scope, receive, send)
-            return
+        if principal is None and (wait := self._desk.limits.register(self._desk.client(scope))):
+            raise await self._desk.too_often(wait)
         key = _idempotency_key(headers)
         reply = await self._register(decode(await _body(receive)), principal, key)
         length = str(len(reply)).encode()

@@ -176,7 +176,12 @@ async def test_guessing_tails_ends_soon(postgres: PostgresServer) -> None:
             statuses.append((await desk.client.get("/track", params=asked, headers=headers)).status_code)
         assert statuses == [404] * 5 + [429] * 3
         right = {"number": number, "phone_tail": "5678"}
-        assert (await desk.client.get("/track", params=right)).status_code == 429
+        refused = await desk.client.get("/track", params=right, headers={"accept": "text/html"})
+        assert refused.status_code == 429
+        assert 3500 < int(refused.headers["retry-after"]) <= 3600
+        assert "请过 1 小时再试；急事请直接拨打投诉电话 0990-6880602。" in refused.text
+        assert refused.text.count("再试") == 1
+        assert "服务电话" not in refused.text
 
 
 async def test_unknown_links_are_404(desk: Desk) -> None:

@@ -60,8 +60,8 @@ def build_router() -> APIRouter:
     async def report(
         request: Request, desk: DeskDep, pages: PagesDep, form: Annotated[ReportForm, Form()]
     ) -> Response:
-        if not desk.limits.may_register(desk.client(request.scope)):
-            raise Problem(429, await desk.too_often())
+        if wait := desk.limits.register(desk.client(request.scope)):
+            raise await desk.too_often(wait)
         key = form.idempotency_key if _KEY.fullmatch(form.idempotency_key) else None
         try:
             reply = await desk.register(form.given(), channel=Channel.WEB, actor=PUBLIC, key=key)

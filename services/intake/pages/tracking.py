@@ -55,12 +55,12 @@ def build_router() -> APIRouter:
         number = parse_number(asked.number)
         if number is None or asked.errors():
             return _page(request, pages, asked, 422, asked.errors())
-        if not desk.limits.may_look_up(desk.client(request.scope), number):
-            raise Problem(429, await desk.too_often())
+        if wait := desk.limits.look_up(desk.client(request.scope), number):
+            raise await desk.too_often(wait)
         token = await find_tail_match(session, number, asked.phone_tail.strip())
         if token is None:
-            desk.limits.note_failed_look_up(number)
             return _page(request, pages, asked, 404, {"number": _NOT_FOUND})
+        desk.limits.found(number)
         return RedirectResponse(f"/track/{token}", 303)
 
     @router.get("/track/{token}")

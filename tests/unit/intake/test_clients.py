@@ -37,14 +37,23 @@ def test_hops_are_counted_from_the_right() -> None:
     assert client_address(both, 9) == "127.0.0.1"
 
 
-def test_rates_are_per_client_and_per_number() -> None:
+def test_registrations_are_counted_per_client_and_the_wait_is_told() -> None:
     limits = Limits(register="2/minute", track="5/minute", track_number="2/hour")
-    assert [limits.may_register("a") for _ in range(3)] == [True, True, False]
-    assert limits.may_register("b")
+    assert [limits.register("a") for _ in range(2)] == [0, 0]
+    assert 50 < limits.register("a") <= 60
+    assert limits.register("b") == 0
 
-    for client in ("c", "d"):
-        assert limits.may_look_up(client, "HY-1")
-        limits.note_failed_look_up("HY-1")
-    assert not limits.may_look_up("e", "HY-1")
-    assert limits.may_look_up("e", "HY-2")
-    assert [limits.may_look_up("f", "HY-2") for _ in range(6)][-1] is False
+
+def test_failed_look_ups_are_counted_per_number() -> None:
+    limits = Limits(register="2/minute", track="5/minute", track_number="2/hour")
+    assert [limits.look_up(client, "HY-1") for client in ("c", "d")] == [0, 0]
+    assert 3590 < limits.look_up("e", "HY-1") <= 3600
+    assert limits.look_up("e", "HY-2") == 0
+    assert 50 < [limits.look_up("f", f"HY-{number}") for number in range(3, 9)][-1] <= 60
+
+
+def test_a_look_up_that_found_something_is_no_failed_one() -> None:
+    limits = Limits(register="2/minute", track="100/minute", track_number="2/hour")
+    for _ in range(9):
+        assert limits.look_up("c", "HY-1") == 0
+        limits.found("HY-1")
