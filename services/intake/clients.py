@@ -49,11 +49,12 @@ class Limits:
     first that counts, so the wait is the true one.
     """
 
-    def __init__(self, *, register: str, track: str, track_number: str) -> None:
+    def __init__(self, *, register: str, track: str, track_failed: str, track_number: str) -> None:
         self._counters = _Counters()
         self._limiter = FixedWindowRateLimiter(self._counters)
         self._register = parse(register)
         self._track = parse(track)
+        self._track_failed = parse(track_failed)
         self._track_number = parse(track_number)
 
     def register(self, client: str) -> int:
@@ -61,11 +62,16 @@ class Limits:
         return self._count(self._register, "register", client)
 
     def look_up(self, client: str, number: str) -> int:
-        """Count a look-up by `client`; of `number` it counts as failed, even before it is, until `found`."""
-        return self._count(self._track, "track", client) or self._count(self._track_number, "number", number)
+        """Count a look-up by `client`: as a failed one of theirs and of `number`, until `found`."""
+        return (
+            self._count(self._track, "track", client)
+            or self._count(self._track_failed, "failed", client)
+            or self._count(self._track_number, "number", number)
+        )
 
-    def found(self, number: str) -> None:
-        """Take back that a look-up of `number` failed."""
+    def found(self, client: str, number: str) -> None:
+        """Take back that a look-up failed."""
+        self._counters.decr(self._track_failed.key_for("failed", client))
         self._counters.decr(self._track_number.key_for("number", number))
 
     def _count(self, rate: RateLimitItem, *names: str) -> int:

@@ -48,6 +48,7 @@ class Desk:
             limits=Limits(
                 register=settings.register_rate,
                 track=settings.track_rate,
+                track_failed=settings.track_failed_rate,
                 track_number=settings.track_number_rate,
             ),
             trusted_hops=settings.trusted_hops,

@@ -29,6 +29,8 @@ class IntakeSettings(ServiceSettings):
     """Most registrations from one address of people who are not signed in."""
     track_rate: Rate = "60/minute"
     """Most look-ups by number from one address."""
+    track_failed_rate: Rate = "20/hour"
+    """Most failed look-ups from one address; numbers are a series, so that others are easily guessed."""
     track_number_rate: Rate = "10/hour"
     """Most failed look-ups of one number, from wherever."""
     trusted_hops: int = Field(default=1, ge=0)

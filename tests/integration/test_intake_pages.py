@@ -3,10 +3,12 @@
 import html
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
+from services.intake.domain.numbers import format_number
 from shared.contracts.dispatch import Role
 from tests.support.infrastructure import PostgresServer
 from tests.support.intake import Desk, report, serving
@@ -182,6 +184,26 @@ async def test_guessing_tails_ends_soon(postgres: PostgresServer) -> None:
         assert "请过 1 小时再试；急事请直接拨打投诉电话 0990-6880602。" in refused.text
         assert refused.text.count("再试") == 1
         assert "服务电话" not in refused.text
+
+
+async def test_guessing_numbers_ends_soon_and_who_knows_theirs_is_not_counted(
+    postgres: PostgresServer,
+) -> None:
+    async with serving(postgres) as desk:
+        desk.client.headers["accept"] = "text/html"
+        await desk.post(report(phone="13812345678"))
+        number = await desk.value("SELECT number FROM complaints")
+        right = {"number": number, "phone_tail": "5678"}
+        known = [(await desk.client.get("/track", params=right)).status_code for _ in range(25)]
+        asked = [
+            {"number": format_number(datetime(2026, 11, 22, tzinfo=UTC), serial), "phone_tail": "0000"}
+            for serial in range(900_000, 900_022)
+        ]
+        guessed = [(await desk.client.get("/track", params=one)).status_code for one in asked]
+        assert known == [303] * 25
+        assert guessed == [404] * 20 + [429] * 2
+        elsewhere = {"x-forwarded-for": "203.0.113.7"}
+        assert (await desk.client.get("/track", params=right, headers=elsewhere)).status_code == 303
 
 
 async def test_unknown_links_are_404(desk: Desk) -> None:

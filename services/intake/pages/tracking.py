@@ -55,12 +55,13 @@ def build_router() -> APIRouter:
         number = parse_number(asked.number)
         if number is None or asked.errors():
             return _page(request, pages, asked, 422, asked.errors())
-        if wait := desk.limits.look_up(desk.client(request.scope), number):
+        client = desk.client(request.scope)
+        if wait := desk.limits.look_up(client, number):
             raise await desk.too_often(wait)
         token = await find_tail_match(session, number, asked.phone_tail.strip())
         if token is None:
             return _page(request, pages, asked, 404, {"number": _NOT_FOUND})
-        desk.limits.found(number)
+        desk.limits.found(client, number)
         return RedirectResponse(f"/track/{token}", 303)
 
     @router.get("/track/{token}")

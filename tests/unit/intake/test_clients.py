@@ -37,23 +37,48 @@ def test_hops_are_counted_from_the_right() -> None:
     assert client_address(both, 9) == "127.0.0.1"
 
 
+def limits(**rates: str) -> Limits:
+    plenty = dict.fromkeys(("register", "track", "track_failed", "track_number"), "1000/hour")
+    return Limits(**plenty | rates)
+
+
 def test_registrations_are_counted_per_client_and_the_wait_is_told() -> None:
-    limits = Limits(register="2/minute", track="5/minute", track_number="2/hour")
-    assert [limits.register("a") for _ in range(2)] == [0, 0]
-    assert 50 < limits.register("a") <= 60
-    assert limits.register("b") == 0
+    counted = limits(register="2/minute")
+    assert [counted.register("a") for _ in range(2)] == [0, 0]
+    assert 50 < counted.register("a") <= 60
+    assert counted.register("b") == 0
 
 
 def test_failed_look_ups_are_counted_per_number() -> None:
-    limits = Limits(register="2/minute", track="5/minute", track_number="2/hour")
-    assert [limits.look_up(client, "HY-1") for client in ("c", "d")] == [0, 0]
-    assert 3590 < limits.look_up("e", "HY-1") <= 3600
-    assert limits.look_up("e", "HY-2") == 0
-    assert 50 < [limits.look_up("f", f"HY-{number}") for number in range(3, 9)][-1] <= 60
+    counted = limits(track_number="2/hour")
+    assert [counted.look_up(client, "HY-1") for client in ("c", "d")] == [0, 0]
+    assert 3590 < counted.look_up("e", "HY-1") <= 3600
+    assert counted.look_up("e", "HY-2") == 0
+
+
+def test_failed_look_ups_are_counted_per_client_whatever_the_numbers() -> None:
+    counted = limits(track_failed="2/hour")
+    assert [counted.look_up("c", number) for number in ("HY-1", "HY-2")] == [0, 0]
+    assert 3590 < counted.look_up("c", "HY-3") <= 3600
+    assert counted.look_up("d", "HY-3") == 0
+
+
+def test_a_client_that_is_refused_does_not_use_up_the_number() -> None:
+    counted = limits(track_failed="1/hour", track_number="2/hour")
+    assert [bool(counted.look_up("c", "HY-1")) for _ in range(9)] == [False, *[True] * 8]
+    assert counted.look_up("d", "HY-1") == 0
 
 
 def test_a_look_up_that_found_something_is_no_failed_one() -> None:
-    limits = Limits(register="2/minute", track="100/minute", track_number="2/hour")
+    counted = limits(track_failed="2/hour", track_number="2/hour")
     for _ in range(9):
-        assert limits.look_up("c", "HY-1") == 0
-        limits.found("HY-1")
+        assert counted.look_up("c", "HY-1") == 0
+        counted.found("c", "HY-1")
+
+
+def test_all_look_ups_are_counted_per_client() -> None:
+    counted = limits(track="2/minute")
+    for number in ("HY-1", "HY-2"):
+        assert counted.look_up("c", number) == 0
+        counted.found("c", number)
+    assert 50 < counted.look_up("c", "HY-3") <= 60
