@@ -86,6 +86,18 @@ def test_a_resident_registers_and_tracks(context: BrowserContext, url: str) -> N
 
 
 @SIZES
+def test_back_and_submit_shows_what_was_registered_before(context: BrowserContext, url: str) -> None:
+    page = context.new_page()
+    number, _ = register(page, url)
+    page.go_back()
+    again, _ = register(page, url)
+
+    assert again == number
+    expect(page.locator("main")).to_contain_text("刚才已经登记过")
+    is_accessible(page)
+
+
+@SIZES
 def test_a_wrong_phone_tail_tells_nothing(context: BrowserContext, url: str) -> None:
     page = context.new_page()
     number, _ = register(page, url)

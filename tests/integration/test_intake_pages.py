@@ -74,7 +74,10 @@ async def test_report_then_track(desk: Desk) -> None:
     assert "没有留手机号" not in registered.text
 
     again = await submit(desk, **fields)
-    assert again.headers["location"] == sent.headers["location"]
+    assert again.headers["location"] == sent.headers["location"] + "?again=1"
+    desk.client.cookies.clear()
+    elsewhere = await submit(desk, **fields)
+    assert elsewhere.headers["location"] == sent.headers["location"]
     assert (await desk.counts())["complaints"] == 1
 
     found = await desk.client.get("/track", params={"number": number.lower(), "phone_tail": "5678"})
@@ -111,6 +114,34 @@ async def test_a_form_sent_again_with_other_words_is_asked_about(desk: Desk) -> 
     assert fresh
     assert fresh[1] != key
     assert (await submit(desk, text="二", idempotency_key=fresh[1])).status_code == 303
+    assert (await desk.counts())["complaints"] == 2
+
+
+async def test_going_back_and_sending_the_same_again_is_no_second_complaint(desk: Desk) -> None:
+    fields = {"text": "漏水", "location": "东区", "phone": "13812345678"}
+    sent = await submit(desk, **fields, idempotency_key=await form_key(desk))
+    cookie = sent.headers["set-cookie"]
+    assert all(part in cookie for part in ("HttpOnly", "Max-Age=600", "Path=/complaints", "SameSite=lax"))
+
+    again = await submit(desk, **fields, idempotency_key=await form_key(desk))
+    assert again.headers["location"] == sent.headers["location"] + "?again=1"
+    assert "刚才已经登记过" in (await desk.client.get(again.headers["location"])).text
+    assert (await desk.counts())["complaints"] == 1
+
+    other = await submit(desk, **fields | {"text": "还在漏水"}, idempotency_key=await form_key(desk))
+    desk.client.cookies.clear()
+    neighbour = await submit(desk, **fields, idempotency_key=await form_key(desk))
+    assert (other.status_code, neighbour.status_code) == (303, 303)
+    assert (await desk.counts())["complaints"] == 3
+
+
+async def test_a_browser_that_remembers_what_is_not_here_registers(desk: Desk) -> None:
+    sent = await submit(desk, text="漏水", location="东区")
+    digest = sent.cookies["huiying-sent"].partition(".")[0]
+    desk.client.cookies.clear()
+    headers = {"cookie": f"huiying-sent={digest}.nonsense"}
+    fields = {"text": "漏水", "location": "东区"}
+    assert (await desk.client.post("/complaints", data=fields, headers=headers)).status_code == 303
     assert (await desk.counts())["complaints"] == 2
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from services.intake.desk import PUBLIC, DeskDep, PagesDep
 from services.intake.domain.reports import Given, ReportError
+from services.intake.pages.sent import remember_sent, sent_before
 from services.intake.store.reading import find_record
 from services.intake.usecases.catalogue import Catalogue
 from services.intake.usecases.group_commit import UnfitDraftError
@@ -58,20 +59,32 @@ def build_router() -> APIRouter:
 
     @router.post("/complaints")
     async def report(
-        request: Request, desk: DeskDep, pages: PagesDep, form: Annotated[ReportForm, Form()]
+        request: Request,
+        session: SessionDep,
+        desk: DeskDep,
+        pages: PagesDep,
+        form: Annotated[ReportForm, Form()],
     ) -> Response:
         if wait := desk.limits.register(desk.client(request.scope)):
             raise await desk.too_often(wait)
+        given = form.given()
+        earlier = sent_before(request, given)
+        if earlier is not None and await find_record(session, token=earlier) is not None:
+            return RedirectResponse(f"/registered/{earlier}?again=1", 303)
         key = form.idempotency_key if _KEY.fullmatch(form.idempotency_key) else None
         try:
-            reply = await desk.register(form.given(), channel=Channel.WEB, actor=PUBLIC, key=key)
+            reply = await desk.register(given, channel=Channel.WEB, actor=PUBLIC, key=key)
         except (ReportError, KeyReusedError, UnfitDraftError) as error:
             return _page(request, pages, await desk.catalogue.current(), form, _errors(error))
-        link = msgspec.json.decode(reply, type=Reply).tracking_url
-        return RedirectResponse(f"/registered/{link.rpartition('/')[2]}", 303)
+        token = msgspec.json.decode(reply, type=Reply).tracking_url.rpartition("/")[2]
+        response = RedirectResponse(f"/registered/{token}", 303)
+        remember_sent(request, response, given, token)
+        return response
 
     @router.get("/registered/{token}")
-    async def registered(request: Request, token: str, session: SessionDep, pages: PagesDep) -> Response:
+    async def registered(
+        request: Request, token: str, session: SessionDep, pages: PagesDep, again: str = ""
+    ) -> Response:
         record = await find_record(session, token=token)
         if record is None:
             raise Problem(404, "没有这个链接对应的记录")
@@ -81,6 +94,7 @@ def build_router() -> APIRouter:
             number=record.complaint.number,
             link=f"{request.app.state.public_url}/track/{token}",
             phone_given=record.complaint.phone_tail is not None,
+            again=bool(again),
         )
 
     return router

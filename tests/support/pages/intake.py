@@ -103,13 +103,19 @@ SAMPLES = [
         "intake",
         "registered.html",
         "registered",
-        {"number": COMPLAINT["number"], "link": LINK, "phone_given": True},
+        {"number": COMPLAINT["number"], "link": LINK, "phone_given": True, "again": False},
+    ),
+    Sample(
+        "intake",
+        "registered.html",
+        "registered-again",
+        {"number": COMPLAINT["number"], "link": LINK, "phone_given": True, "again": True},
     ),
     Sample(
         "intake",
         "registered.html",
         "registered-no-phone",
-        {"number": COMPLAINT["number"], "link": LINK, "phone_given": False},
+        {"number": COMPLAINT["number"], "link": LINK, "phone_given": False, "again": False},
     ),
     Sample("intake", "track.html", "track", {"values": {}, "errors": {}}),
     Sample(
