@@ -61,7 +61,7 @@ class Desk:
         """
         received_at = self.clock.now()
         catalogue = await self.catalogue.current()
-        report = check_report(given, catalogue.categories)
+        report = check_report(given, catalogue.categories, located=channel is Channel.WEB)
         return await self.registrations.register(Draft(report, channel, received_at, actor, key))
 
     def client(self, scope: Scope) -> str:

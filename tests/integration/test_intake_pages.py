@@ -32,7 +32,7 @@ async def form_key(desk: Desk) -> str:
 
 
 async def submit(desk: Desk, **fields: str) -> httpx.Response:
-    return await desk.client.post("/complaints", data=fields)
+    return await desk.client.post("/complaints", data={"location": "东区", **fields})
 
 
 async def test_the_form_offers_the_categories_of_each_unit(desk: Desk) -> None:
@@ -102,6 +102,27 @@ async def test_errors_keep_what_was_typed(desk: Desk) -> None:
     ):
         assert words in response.text, words
     assert (await desk.counts())["complaints"] == 0
+
+
+async def test_the_form_needs_a_place_and_programs_need_none(desk: Desk) -> None:
+    for location in ("", "   "):
+        refused = await submit(desk, text="漏水", location=location)
+        assert refused.status_code == 422
+        assert 'id="error-location"' in refused.text
+    assert (await desk.post(report())).status_code == 201
+    assert (await desk.counts())["complaints"] == 1
+
+
+async def test_the_form_marks_every_field_as_needed_or_not(desk: Desk) -> None:
+    html = (await desk.client.get("/")).text
+    marked = re.findall(r'for="field-(\w+)">[^<]+<span class="field-optional">（(必填|选填)）</span>', html)
+    assert marked == [
+        ("text", "必填"),
+        ("location", "必填"),
+        ("category", "选填"),
+        ("phone", "选填"),
+        ("name", "选填"),
+    ]
 
 
 async def test_a_form_sent_again_with_other_words_is_asked_about(desk: Desk) -> None:

@@ -71,16 +71,22 @@ class Report(NamedTuple):
     urgency: str | None
 
 
-def check_report(given: Given, categories: Container[str]) -> Report:
-    """Return the report, cleaned. ReportError naming every field that is wrong."""
+def check_report(given: Given, categories: Container[str], *, located: bool = False) -> Report:
+    """Return the report, cleaned. ReportError naming every field that is wrong.
+
+    `located` is whether it must say where: on the form it must, a program or an old record may not know.
+    """
     errors: list[FieldError] = []
     text = clean_text(given.text)
     if not text:
         errors.append(FieldError("text", "必须填写，请写明发生了什么"))
+    location = clean_line(given.location)
+    if located and not location:
+        errors.append(FieldError("location", "必须填写，请写明地点；说不清门牌的，写大概的位置就可以"))
     report = Report(
         text=_within("text", text, TEXT_LIMIT, errors),
         subject=_within("subject", clean_line(given.subject), SUBJECT_LIMIT, errors),
-        location=_within("location", clean_line(given.location), LOCATION_LIMIT, errors),
+        location=_within("location", location, LOCATION_LIMIT, errors),
         name=_within("name", clean_line(given.name), NAME_LIMIT, errors),
         phone=_phone(given.phone, errors),
         category=given.category or None,

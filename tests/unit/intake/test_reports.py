@@ -69,6 +69,14 @@ def test_a_report_says_something(text: str) -> None:
     assert list(errors_of(Given(text=text))) == ["text"]
 
 
+@pytest.mark.parametrize("location", ["", "   ", "\u3000\u200b\n"])
+def test_where_it_must_say_so_a_report_names_the_place(location: str) -> None:
+    with pytest.raises(ReportError) as caught:
+        check_report(Given(text="漏水", location=location), CATEGORIES, located=True)
+    assert [one.field for one in caught.value.errors] == ["location"]
+    assert check_report(Given(text="漏水", location=location), CATEGORIES).location == ""
+
+
 def test_every_wrong_field_is_named_at_once() -> None:
     given = Given(text="", category="nonsense", urgency="P9", phone="12")
     assert set(errors_of(given)) == {"text", "category", "urgency", "phone"}
