@@ -93,8 +93,8 @@ async def test_errors_keep_what_was_typed(desk: Desk) -> None:
     response = await submit(desk, text="", location="东区", phone="123", category="x", name="张")
     assert response.status_code == 422
     for words in (
-        "问题：必须填写",
-        "类别：没有这个类别",
+        "发生了什么问题：必须填写",
+        "属于哪一类：没有这个类别",
         "手机号：应为 11 位手机号",
         'value="东区"',
         'value="张"',
@@ -123,6 +123,17 @@ async def test_the_form_marks_every_field_as_needed_or_not(desk: Desk) -> None:
         ("phone", "选填"),
         ("name", "选填"),
     ]
+
+
+async def test_what_is_wrong_with_a_field_begins_with_its_label(desk: Desk) -> None:
+    wrong = {"text": "", "location": "", "category": "x", "phone": "1", "name": "名" * 51}
+    form = (await submit(desk, **wrong)).text
+    look_up = (await desk.client.get("/track", params={"number": "1", "phone_tail": "1"})).text
+    for page, fields in ((form, set(wrong)), (look_up, {"number", "phone_tail"})):
+        labels = dict(re.findall(r'<label class="field-label" for="field-(\w+)">([^<]+)', page))
+        errors = dict(re.findall(r'<li><a href="#field-(\w+)">([^<]+)', page))
+        assert set(errors) == fields
+        assert {name: errors[name].startswith(labels[name]) for name in fields} == dict.fromkeys(fields, True)
 
 
 async def test_a_form_sent_again_with_other_words_is_asked_about(desk: Desk) -> None:

@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from deploy.assets.__main__ import icon_names
+from services.intake.pages.reporting import LABELS
 from shared.pages.assets import STATIC
 from shared.pages.errors import ERRORS
 from tests.support.pages.preview import PAGES, SAMPLES, SERVICES, create_app, paths
@@ -114,7 +115,7 @@ def test_what_was_typed_is_escaped_and_kept() -> None:
     errors = {"location": "请写明地点"}
     values = {"text": "<script>alert(1)</script>", "location": '"><img src=x>'}
     html = PAGES["intake"].fragment(
-        "home.html", categories=[], values=values, errors=errors, idempotency_key="k"
+        "home.html", categories=[], labels=LABELS, values=values, errors=errors, idempotency_key="k"
     )
     assert "<script>alert" not in html
     assert "<img src=x" not in html
@@ -138,7 +139,7 @@ def test_a_phone_number_is_masked_unless_it_was_revealed(client: TestClient) -> 
 
 def test_a_missing_value_is_an_error_not_a_hole_in_the_page() -> None:
     with pytest.raises(Exception, match="idempotency_key"):
-        PAGES["intake"].fragment("home.html", categories=[], values={}, errors={})
+        PAGES["intake"].fragment("home.html", categories=[], labels=LABELS, values={}, errors={})
 
 
 @pytest.mark.parametrize("status", ERRORS)

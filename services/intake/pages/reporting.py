@@ -22,10 +22,17 @@ from shared.database import SessionDep
 from shared.pages import Pages
 from shared.problems import Problem
 
-__all__ = ["build_router"]
+__all__ = ["LABELS", "build_router"]
 
 _KEY = re.compile(r"[!-~]{1,200}")
-_LABELS = {"text": "问题", "location": "地点", "category": "类别", "phone": "手机号", "name": "称呼"}
+LABELS = {
+    "text": "发生了什么问题",
+    "location": "在什么地方",
+    "category": "属于哪一类",
+    "phone": "手机号",
+    "name": "怎么称呼您",
+}
+"""What the form calls its fields, and what is wrong with them."""
 
 
 class ReportForm(BaseModel):
@@ -112,6 +119,7 @@ def _page(
         request,
         "home.html",
         422 if errors else 200,
+        labels=LABELS,
         categories=_choices(catalogue),
         values=form.model_dump(exclude={"idempotency_key"}) if form else {},
         errors=errors or {},
@@ -130,7 +138,7 @@ def _choices(catalogue: Catalogue) -> list[dict[str, str]]:
 def _errors(error: ReportError | KeyReusedError | UnfitDraftError) -> dict[str, str]:
     """Why a form was not registered, by field; an empty name for the form as a whole."""
     if isinstance(error, ReportError):
-        return {one.field: f"{_LABELS[one.field]}：{one.message}" for one in error.errors}
+        return {one.field: f"{LABELS[one.field]}：{one.message}" for one in error.errors}
     if isinstance(error, KeyReusedError):
         return {"": "这份表单刚才已经提交过，内容和现在的不同。如要另外反映一件事，请再点一次提交。"}
-    return {"text": "问题：内容里有不能保存的字符，请改写后再提交"}
+    return {"text": f"{LABELS['text']}：内容里有不能保存的字符，请改写后再提交"}

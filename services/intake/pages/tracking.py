@@ -34,7 +34,7 @@ class LookUp(BaseModel):
         if parse_number(self.number) is None:
             errors["number"] = "编号不对，请核对；编号形如 HY-2611-000123-X"
         if not _TAIL.fullmatch(self.phone_tail.strip()):
-            errors["phone_tail"] = "应为四位数字"
+            errors["phone_tail"] = "登记时所留手机号的后四位：应为四位数字"
         return errors
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.intake.pages.reporting import LABELS
 from tests.support.pages.sample import NOW, Sample, ago
 
 CATEGORIES = [
@@ -85,7 +86,7 @@ SAMPLES = [
         "intake",
         "home.html",
         "home",
-        {"categories": CATEGORIES, "values": {}, "errors": {}, "idempotency_key": "k1"},
+        {"categories": CATEGORIES, "labels": LABELS, "values": {}, "errors": {}, "idempotency_key": "k1"},
     ),
     Sample(
         "intake",
@@ -94,7 +95,12 @@ SAMPLES = [
         {
             "categories": CATEGORIES,
             "values": TYPED,
-            "errors": {"location": "请写明地点", "phone": "手机号应为 11 位数字", "category": "没有这个类别"},
+            "labels": LABELS,
+            "errors": {
+                "location": "在什么地方：必须填写，请写明地点；说不清门牌的，写大概的位置就可以",
+                "phone": "手机号：应为 11 位手机号，或带区号的固定电话",
+                "category": "属于哪一类：没有这个类别",
+            },
             "idempotency_key": "k1",
         },
         422,
