@@ -213,6 +213,51 @@ async def test_a_case_is_worked_on_from_its_page_to_the_answer(dispatch: Dispatc
     assert again.status_code == 409
 
 
+async def test_a_case_page_leads_back_to_the_list_one_came_from(dispatch: Dispatch) -> None:
+    path = f"/dispatch/cases/{await dispatch.add_case('water')}"
+    kept = "state=overdue&unit=water&behind=2026-11-22T06%3A05%3A00%2B00%3A00_7"
+    link = f'href="/dispatch/tasks?{kept}"'.replace("&", "&amp;")
+    listed = {"back": "case", "listed": kept}
+    async with await browser(dispatch, Role.OFFICE) as office:
+        first = await office.get(
+            path, headers={"Referer": f"http://127.0.0.1/dispatch/tasks?{kept}&next=//x"}
+        )
+        refused = await office.post(f"{path}/reveal", data=listed)
+        taken = await office.post(f"{path}/accept", data=listed)
+        after = await office.get(taken.headers["location"])
+        answered = await office.post(f"{path}/answer", data=listed | {"text": "阀门已经更换。"})
+        last = await office.get(answered.headers["location"])
+
+    assert [link in one.text for one in (first, refused, after, last)] == [True] * 4
+
+
+@pytest.mark.parametrize(
+    ("query", "referer"),
+    [
+        ("", "https://evil.example/dispatch/tasks?state=overdue"),
+        ("", "http://127.0.0.1/notify/deliveries?state=overdue"),
+        ("?listed=//evil.example", ""),
+        ("?listed=next=https://evil.example/", ""),
+    ],
+)
+async def test_a_case_page_leads_to_no_place_but_a_list(dispatch: Dispatch, query: str, referer: str) -> None:
+    path = f"/dispatch/cases/{await dispatch.add_case('water')}"
+    async with await browser(dispatch, Role.OFFICE) as office:
+        page = (await office.get(path + query, headers={"Referer": referer})).text
+
+    assert '<a class="back" href="/dispatch/tasks">' in page
+    assert "evil" not in page
+
+
+async def test_an_action_without_scripts_leads_back_to_its_list(dispatch: Dispatch) -> None:
+    path = f"/dispatch/cases/{await dispatch.add_case('water')}"
+    async with await browser(dispatch, Role.UNIT_MEMBER, "water") as member:
+        member.headers["Referer"] = "http://127.0.0.1/dispatch/tasks?state=assigned"
+        taken = await member.post(f"{path}/accept")
+
+    assert (taken.status_code, taken.headers["location"]) == (303, "/dispatch/tasks?state=assigned")
+
+
 async def test_a_step_that_does_not_follow_is_told_and_changes_nothing(dispatch: Dispatch) -> None:
     complaint_id = await dispatch.add_case("water")
     async with await browser(dispatch, Role.UNIT_MEMBER, "water") as member:

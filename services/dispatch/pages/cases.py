@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Response
+from fastapi import APIRouter, Form, Query, Response
 from fastapi.responses import RedirectResponse
 
 from services.dispatch.cards import FILTERS, action_buttons, belongs, minutes_left, task_card
-from services.dispatch.domain.accounts import HOME
 from services.dispatch.domain.assignment import STATE_NAMES, Action
 from services.dispatch.domain.cases import Deadline
 from services.dispatch.domain.standards import Basis
+from services.dispatch.pages.lists import LONGEST_QUERY, list_left, list_path, list_query
 from services.dispatch.pages.reader import Here, Visit
 from services.dispatch.store.feed_reading import find_tasks
 from services.dispatch.usecases.act import UnitAction, act
@@ -31,33 +31,41 @@ CHANNEL_NAMES = {"web": "网页", "phone": "电话", "api": "接口", "import": 
 BASIS_NAMES = {Basis.NATURAL: "自然时间", Basis.WORKING: "工作时间"}
 
 
+Listed = Annotated[str, Form(max_length=LONGEST_QUERY)]
+"""The query of the task list that a case page leads back to."""
+
+
 @router.get("/{complaint_id}")
-async def show(complaint_id: UUID, here: Here) -> Response:
+async def show(
+    complaint_id: UUID, here: Here, listed: Annotated[str, Query(max_length=LONGEST_QUERY)] = ""
+) -> Response:
     """The case page; phone and place are masked."""
-    return await _page(here, complaint_id)
+    return await _page(here, complaint_id, listed or list_left(here.request))
 
 
 @router.post("/{complaint_id}/reveal")
 async def reveal(
-    complaint_id: UUID, here: Here, reason: Annotated[str, Form(max_length=100)] = ""
+    complaint_id: UUID, here: Here, reason: Annotated[str, Form(max_length=100)] = "", listed: Listed = ""
 ) -> Response:
     """The case page with phone and place in full; who looked and why is kept."""
     if len(reason.strip()) < SHORTEST_REASON:
-        return await _page(here, complaint_id, errors={"reason": "请写明查看的原因"})
+        return await _page(here, complaint_id, listed, errors={"reason": "请写明查看的原因"})
     await reveal_complainant(here.session, complaint_id, here.reader, reason.strip(), clock=here.clock)
-    return await _page(here, complaint_id, revealed=True)
+    return await _page(here, complaint_id, listed, revealed=True)
 
 
 @router.post("/{complaint_id}/answer")
-async def answer(complaint_id: UUID, here: Here, text: Annotated[str, Form()] = "") -> Response:
+async def answer(
+    complaint_id: UUID, here: Here, text: Annotated[str, Form()] = "", listed: Listed = ""
+) -> Response:
     """Answer the complainant, and back to the case; the form again where the text is not an answer."""
     try:
         await _act(here, UnitAction(complaint_id, Action.ANSWER, text))
     except Problem as problem:
         if problem.status != 422:  # noqa: PLR2004 - only a wrong text is for the form
             raise
-        return await _page(here, complaint_id, values={"text": text}, errors={"text": problem.detail})
-    return RedirectResponse(f"/dispatch/cases/{complaint_id}", 303)
+        return await _page(here, complaint_id, listed, values={"text": text}, errors={"text": problem.detail})
+    return _to_case(complaint_id, listed)
 
 
 @router.post("/{complaint_id}/{action}")
@@ -66,12 +74,21 @@ async def take_action(
     action: Literal["accept", "arrive", "complete"],
     here: Here,
     back: Annotated[str, Form(max_length=10)] = "",
+    listed: Listed = "",
 ) -> Response:
     """Take a step. By htmx the list's change comes back; otherwise the page one came from."""
     await _act(here, UnitAction(complaint_id, Action(action)))
     if "HX-Request" in here.request.headers:
         return here.page("_task_change.html", **await _list_change(here, complaint_id))
-    return RedirectResponse(f"/dispatch/cases/{complaint_id}" if back == "case" else HOME, 303)
+    if back == "case":
+        return _to_case(complaint_id, listed)
+    return RedirectResponse(list_path(list_left(here.request)), 303)
+
+
+def _to_case(complaint_id: UUID, listed: str) -> Response:
+    named = list_query(listed)
+    query = f"?listed={quote(named, safe='')}" if named else ""
+    return RedirectResponse(f"/dispatch/cases/{complaint_id}{query}", 303)
 
 
 async def _act(here: Visit, command: UnitAction) -> None:
@@ -102,6 +119,7 @@ def _query_shown(url: str) -> dict[str, list[str]]:
 async def _page(
     here: Visit,
     complaint_id: UUID,
+    listed: str,
     *,
     revealed: bool = False,
     values: Mapping[str, str] | None = None,
@@ -110,7 +128,15 @@ async def _page(
     view = await view_case(here.session, complaint_id, here.reader, knowledge=here.knowledge)
     case = _shown(view, here.now, revealed=revealed)
     status = 422 if errors else 200
-    return here.page("case.html", status, case=case, values=values or {}, errors=errors or {})
+    return here.page(
+        "case.html",
+        status,
+        case=case,
+        listed=list_query(listed),
+        list_path=list_path(listed),
+        values=values or {},
+        errors=errors or {},
+    )
 
 
 def _shown(view: CaseView, now: datetime, *, revealed: bool) -> dict[str, Any]:

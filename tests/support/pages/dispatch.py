@@ -125,6 +125,13 @@ CASE_ANSWERED = CASE | {
     "answer_text": ANSWERED["answer_text"],
     "answered_at": ago(minutes=20),
 }
+OPENED = {
+    "listed": "state=overdue&unit=water",
+    "list_path": "/dispatch/tasks?state=overdue&unit=water",
+    "values": {},
+    "errors": {},
+    "user": LEADER,
+}
 CASE_ANONYMOUS = CASE | {"name": None, "phone": None, "text": "", "location": None, "category_name": None}
 
 PERSONS = [
@@ -215,29 +222,24 @@ SAMPLES = [
         FEED | {"filter": "answered", "tasks": [task(130, "answered", None)]},
     ),
     Sample("dispatch", "tasks.html", "tasks-none-overdue", NO_TASKS | {"filter": "overdue"}),
-    Sample("dispatch", "case.html", "case", {"case": CASE, "values": {}, "errors": {}, "user": LEADER}),
+    Sample("dispatch", "case.html", "case", OPENED | {"case": CASE}),
     Sample(
         "dispatch",
         "case.html",
         "case-answered",
-        {"case": CASE_ANSWERED, "values": {}, "errors": {}, "user": OFFICE},
+        OPENED | {"case": CASE_ANSWERED, "user": OFFICE},
     ),
     Sample(
         "dispatch",
         "case.html",
         "case-errors",
-        {
-            "case": CASE,
-            "values": {},
-            "errors": {"reason": "请写明查看的原因", "text": "请写答复内容"},
-            "user": LEADER,
-        },
+        OPENED | {"case": CASE, "errors": {"reason": "请写明查看的原因", "text": "请写答复内容"}},
         422,
     ),
     Sample(
         "dispatch",
         "case.html",
         "case-anonymous",
-        {"case": CASE_ANONYMOUS, "values": {}, "errors": {}, "user": LEADER},
+        OPENED | {"case": CASE_ANONYMOUS},
     ),
 ]
