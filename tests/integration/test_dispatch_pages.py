@@ -268,6 +268,27 @@ async def test_a_step_that_does_not_follow_is_told_and_changes_nothing(dispatch:
     assert (await dispatch.desk.case(complaint_id))["state"] == "assigned"
 
 
+async def test_who_acts_on_a_page_that_is_out_of_date_gets_the_case_as_it_is(dispatch: Dispatch) -> None:
+    complaint_id = await dispatch.add_case("water")
+    path, colleague = f"/dispatch/cases/{complaint_id}", person()
+    back = {"back": "case", "listed": "state=assigned"}
+    async with await browser(dispatch, Role.UNIT_MEMBER, "water") as member:
+        too_soon = await member.post(f"{path}/answer", data=back | {"text": "马上就来。"})
+        await dispatch.desk.act(complaint_id, Action.ACCEPT, colleague)
+        await dispatch.desk.act(complaint_id, Action.ARRIVE, colleague)
+        arrived = await member.post(f"{path}/arrive", data=back)
+        await dispatch.desk.act(complaint_id, Action.ANSWER, colleague, "已经修好了。")
+        answered = await member.post(f"{path}/answer", data=back | {"text": "阀门<b>已经更换。"})
+
+    assert [one.status_code for one in (too_soon, arrived, answered)] == [409, 409, 409]
+    assert "马上就来。</textarea>" in too_soon.text
+    assert "不能到场。这件任务刚刚有变化" in arrived.text
+    assert f"{path}/complete" in arrived.text
+    assert 'href="/dispatch/tasks?state=assigned"' in arrived.text
+    assert "已经修好了。" in answered.text
+    assert "阀门&lt;b&gt;已经更换。</textarea>" in answered.text
+
+
 async def test_an_action_from_the_list_brings_back_the_changed_card(dispatch: Dispatch) -> None:
     complaint_id = await dispatch.add_case("water")
     async with await browser(dispatch, Role.UNIT_MEMBER, "water") as member:

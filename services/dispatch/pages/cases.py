@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, quote, urlsplit
 from uuid import UUID
@@ -20,6 +21,7 @@ from services.dispatch.usecases.act import UnitAction, act
 from services.dispatch.usecases.view import CLOCK_NAMES, CaseView, reveal_complainant, view_case
 from shared.pages.filters import duration_zh, place_masked
 from shared.problems import Problem
+from shared.sentences import sentence
 from shared.worktime import WORKDAY_MINUTES
 
 __all__ = ["router"]
@@ -58,13 +60,16 @@ async def reveal(
 async def answer(
     complaint_id: UUID, here: Here, text: Annotated[str, Form()] = "", listed: Listed = ""
 ) -> Response:
-    """Answer the complainant, and back to the case; the form again where the text is not an answer."""
+    """Answer the complainant, and back to the case; the text again where it did not become the answer."""
     try:
         await _act(here, UnitAction(complaint_id, Action.ANSWER, text))
     except Problem as problem:
-        if problem.status != 422:  # noqa: PLR2004 - only a wrong text is for the form
+        values = {"text": text}
+        if problem.status == HTTPStatus.CONFLICT:
+            return await _changed(here, complaint_id, listed, problem, values)
+        if problem.status != HTTPStatus.UNPROCESSABLE_ENTITY:
             raise
-        return await _page(here, complaint_id, listed, values={"text": text}, errors={"text": problem.detail})
+        return await _page(here, complaint_id, listed, values=values, errors={"text": problem.detail})
     return _to_case(complaint_id, listed)
 
 
@@ -77,7 +82,12 @@ async def take_action(
     listed: Listed = "",
 ) -> Response:
     """Take a step. By htmx the list's change comes back; otherwise the page one came from."""
-    await _act(here, UnitAction(complaint_id, Action(action)))
+    try:
+        await _act(here, UnitAction(complaint_id, Action(action)))
+    except Problem as problem:
+        if problem.status != HTTPStatus.CONFLICT or back != "case":
+            raise
+        return await _changed(here, complaint_id, listed, problem)
     if "HX-Request" in here.request.headers:
         return here.page("_task_change.html", **await _list_change(here, complaint_id))
     if back == "case":
@@ -116,6 +126,14 @@ def _query_shown(url: str) -> dict[str, list[str]]:
         return {}
 
 
+async def _changed(
+    here: Visit, complaint_id: UUID, listed: str, problem: Problem, values: Mapping[str, str] | None = None
+) -> Response:
+    """The case as it is now, for who acted on how it was; what they wrote is not lost."""
+    errors = {"": f"{sentence(problem.detail)}这件任务刚刚有变化，本页已是最新情况。"}
+    return await _page(here, complaint_id, listed, values=values, errors=errors, status=HTTPStatus.CONFLICT)
+
+
 async def _page(
     here: Visit,
     complaint_id: UUID,
@@ -124,13 +142,13 @@ async def _page(
     revealed: bool = False,
     values: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
+    status: int | None = None,
 ) -> Response:
     view = await view_case(here.session, complaint_id, here.reader, knowledge=here.knowledge)
     case = _shown(view, here.now, revealed=revealed)
-    status = 422 if errors else 200
     return here.page(
         "case.html",
-        status,
+        status or (HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK),
         case=case,
         listed=list_query(listed),
         list_path=list_path(listed),

@@ -239,6 +239,18 @@ SAMPLES = [
     Sample(
         "dispatch",
         "case.html",
+        "case-changed",
+        OPENED
+        | {
+            "case": CASE_ANSWERED,
+            "values": {"text": "阀门已经更换并试压，恢复供水。"},
+            "errors": {"": "任务现在是“已答复”，不能答复。这件任务刚刚有变化，本页已是最新情况。"},
+        },
+        409,
+    ),
+    Sample(
+        "dispatch",
+        "case.html",
         "case-anonymous",
         OPENED | {"case": CASE_ANONYMOUS},
     ),
