@@ -289,6 +289,20 @@ async def test_who_acts_on_a_page_that_is_out_of_date_gets_the_case_as_it_is(dis
     assert "阀门&lt;b&gt;已经更换。</textarea>" in answered.text
 
 
+async def test_what_an_answer_ends_is_said_before_it_and_shown_after_it(dispatch: Dispatch) -> None:
+    path = f"/dispatch/cases/{await dispatch.add_case('water')}"
+    async with await browser(dispatch, Role.UNIT_MEMBER, "water") as member:
+        await member.post(f"{path}/accept", data={"back": "case"})
+        dispatch.clock.move(minutes=5)
+        before = (await member.get(path)).text
+        await member.post(f"{path}/answer", data={"text": "经查，不是漏水。"})
+        after = (await member.get(path)).text
+
+    assert "答复发出后，这件任务随即结束，到场、办结的时限一并停止。" in before
+    assert "随答复结束" not in before
+    assert (after.count("随答复结束"), after.count("按时完成")) == (2, 2)
+
+
 async def test_an_action_from_the_list_brings_back_the_changed_card(dispatch: Dispatch) -> None:
     complaint_id = await dispatch.add_case("water")
     async with await browser(dispatch, Role.UNIT_MEMBER, "water") as member:

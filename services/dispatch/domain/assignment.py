@@ -24,6 +24,7 @@ __all__ = [
     "IllegalActionError",
     "State",
     "Step",
+    "ended_with_answer",
     "offered",
     "take_step",
 ]
@@ -121,6 +122,11 @@ def offered(state: State, running: Mapping[ClockKind, datetime]) -> tuple[Action
         for action in TRANSITIONS[state]
         if action in {Action.ACCEPT, Action.ANSWER} or _stopped(action, running)
     )
+
+
+def ended_with_answer(running: Mapping[ClockKind, datetime]) -> frozenset[ClockKind]:
+    """Return the clocks that an answer would stop beside its own: those of the work that it ends."""
+    return _stopped(Action.ANSWER, running) - {ClockKind.ANSWER}
 
 
 def _stopped(action: Action, running: Mapping[ClockKind, datetime]) -> frozenset[ClockKind]:

@@ -8,7 +8,7 @@ from services.dispatch.domain.assignment import Action, State, Step
 from services.dispatch.domain.standards import Basis, ClockKind, Due
 from shared.ids import uuid5
 
-__all__ = ["Case", "Deadline", "after_step", "deadline_id", "deadlines_of", "next_clock"]
+__all__ = ["Case", "Deadline", "after_step", "deadline_id", "deadlines_of", "next_clock", "stopped_by_answer"]
 
 
 class Case(NamedTuple):
@@ -115,6 +115,19 @@ def after_step(case: Case, action: Action, step: Step, at: datetime) -> Case:
             return moved._replace(answered_at=at)
         case _:
             assert_never(action)
+
+
+def stopped_by_answer(case: Case, deadline: Deadline) -> bool:
+    """Whether the answer, which ended the work, stopped a clock of the work, not a step of its own."""
+    match deadline.kind:
+        case ClockKind.ARRIVE:
+            own = {case.arrived_at, case.completed_at}
+        case ClockKind.COMPLETE:
+            own = {case.completed_at}
+        case _:
+            return False
+    stopped_at = deadline.met_at
+    return stopped_at is not None and stopped_at == case.answered_at and stopped_at not in own
 
 
 def next_clock(case: Case, deadlines: tuple[Deadline, ...]) -> tuple[str | None, datetime | None]:

@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse
 
 from services.dispatch.cards import FILTERS, action_buttons, belongs, minutes_left, task_card
 from services.dispatch.domain.assignment import STATE_NAMES, Action
-from services.dispatch.domain.cases import Deadline
+from services.dispatch.domain.cases import Case, Deadline, stopped_by_answer
 from services.dispatch.domain.standards import Basis
 from services.dispatch.pages.lists import LONGEST_QUERY, list_left, list_path, list_query
 from services.dispatch.pages.reader import Here, Visit
@@ -181,8 +181,9 @@ def _shown(view: CaseView, now: datetime, *, revealed: bool) -> dict[str, Any]:
         "answer_text": answer["text"] if answer else None,
         "answered_at": answer["answered_at"] if answer else None,
         "actions": action_buttons(view.actions),
+        "ends": [CLOCK_NAMES[kind] for kind in view.ends],
         "history": view.history,
-        "clocks": [_clock(clock, now) for clock in view.clocks if clock.recorded],
+        "clocks": [_clock(case, clock, now) for clock in view.clocks if clock.recorded],
     }
 
 
@@ -194,7 +195,7 @@ def _budget(deadline: Deadline) -> str:
     return duration_zh(deadline.budget_minutes)
 
 
-def _clock(deadline: Deadline, now: datetime) -> dict[str, Any]:
+def _clock(case: Case, deadline: Deadline, now: datetime) -> dict[str, Any]:
     stopped_at = deadline.met_at
     return {
         "name": CLOCK_NAMES[deadline.kind],
@@ -202,6 +203,7 @@ def _clock(deadline: Deadline, now: datetime) -> dict[str, Any]:
         "budget_text": _budget(deadline),
         "due_at": deadline.due_at,
         "stopped_at": stopped_at,
+        "by_answer": stopped_by_answer(case, deadline),
         "late": stopped_at is not None and stopped_at > deadline.due_at,
         "minutes_left": minutes_left(deadline.due_at, now),
         "overdue": deadline.due_at < now,

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.dispatch.domain.access import may_work_on
-from services.dispatch.domain.assignment import ACTION_NAMES, Action, offered
+from services.dispatch.domain.assignment import ACTION_NAMES, Action, ended_with_answer, offered
 from services.dispatch.domain.cases import Case, Deadline
 from services.dispatch.domain.standards import ClockKind
 from services.dispatch.store import answers as answer_store
@@ -58,7 +58,10 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """A case with names beside its codes. `actions` are those the viewer may take now."""
+    """A case with names beside its codes. `actions` are those the viewer may take now.
+
+    `ends` are the clocks that an answer would stop beside its own.
+    """
 
     case: Case
     unit_name: str
@@ -67,6 +70,7 @@ class CaseView:
     answer: Mapping[str, Any] | None
     clocks: tuple[Deadline, ...]
     actions: tuple[Action, ...]
+    ends: tuple[ClockKind, ...]
     history: tuple[HistoryEntry, ...]
 
 
@@ -90,6 +94,7 @@ async def view_case(
         answer=await answer_store.find_answer(session, complaint_id),
         clocks=clocks,
         actions=actions if may_work_on(who.role.value, who.unit, case.unit) else (),
+        ends=tuple(sorted(ended_with_answer(running), key=_ORDER.__getitem__)),
         history=await _history(session, case, deadlines, unit_name),
     )
 

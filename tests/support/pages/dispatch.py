@@ -80,6 +80,7 @@ def clock(name: str, due_at: datetime, stopped_at: datetime | None = None, **mor
         "budget_text": "30 分钟",
         "due_at": due_at,
         "stopped_at": stopped_at,
+        "by_answer": False,
     }
     return base | {"late": late, "minutes_left": minutes_left, "overdue": minutes_left < 0} | more
 
@@ -103,6 +104,7 @@ CASE = {
     "answer_text": None,
     "answered_at": None,
     "actions": [*ACTIONS["accepted"], {"code": "answer", "name": "答复"}],
+    "ends": ["到场", "办结"],
     "clocks": [
         clock("接单", ago(hours=2, minutes=50), ago(hours=2, minutes=40), budget_text="10 分钟"),
         clock("到场", NOW + timedelta(minutes=25)),
@@ -120,7 +122,12 @@ CASE_ANSWERED = CASE | {
     "state_name": "已答复",
     "revealed": True,
     "actions": [],
-    "clocks": [],
+    "clocks": [
+        clock("接单", ago(hours=2, minutes=50), ago(hours=2, minutes=55), budget_text="10 分钟"),
+        clock("到场", ago(hours=2, minutes=30), ago(minutes=20), by_answer=True),
+        clock("办结", NOW + timedelta(hours=21), ago(minutes=20), by_answer=True, budget_text="24 小时"),
+        clock("答复", NOW + timedelta(days=3), ago(minutes=20), budget_text="3 个工作日"),
+    ],
     "fallback": True,
     "answer_text": ANSWERED["answer_text"],
     "answered_at": ago(minutes=20),

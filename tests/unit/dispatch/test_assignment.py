@@ -15,6 +15,7 @@ from services.dispatch.domain.assignment import (
     Action,
     IllegalActionError,
     State,
+    ended_with_answer,
     offered,
     take_step,
 )
@@ -51,6 +52,14 @@ def test_completing_without_a_visit_stops_the_clock_of_arrival_too() -> None:
     step = take_step(State.ACCEPTED, Action.COMPLETE, WITH_VISIT)
 
     assert (step.state, set(step.stops), step.open) == (State.COMPLETED, {ARRIVE, COMPLETE}, True)
+
+
+def test_what_an_answer_would_end_is_known_before_it_is_given() -> None:
+    assert ended_with_answer(WITH_VISIT) == {ARRIVE, COMPLETE}
+    assert ended_with_answer(clocks(complete=1440, answer=1440)) == {COMPLETE}
+    assert ended_with_answer(clocks(answer=1440)) == set()
+    assert ended_with_answer(DANGER) == set()
+    assert ended_with_answer({}) == set()
 
 
 def test_a_matter_without_completion_is_answered_directly() -> None:

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from services.dispatch.domain.answers import clean_text, misfit, text_problem
 from services.dispatch.domain.assignment import Action, State, take_step
-from services.dispatch.domain.cases import Case, Deadline, after_step, deadlines_of, next_clock
+from services.dispatch.domain.cases import (
+    Case,
+    Deadline,
+    after_step,
+    deadlines_of,
+    next_clock,
+    stopped_by_answer,
+)
 from services.dispatch.domain.lateness import elapsed_minutes, further_workdays, further_workdays_cap
 from services.dispatch.domain.standards import Basis, ClockKind, due_times
 from tests.support.shipped import raw_rule_book, standards, work_calendar
@@ -132,6 +139,32 @@ def test_the_next_clock_is_the_one_that_runs_out_first() -> None:
     )
     assert next_clock(case(), stopped)[0] == "arrive"
     assert next_clock(case()._replace(open=False), stopped) == (None, None)
+
+
+ANSWERED_AT = at("2019-09-27 12:00")
+
+
+@pytest.mark.parametrize(
+    ("steps", "by_answer"),
+    [
+        ({}, {"arrive", "complete"}),
+        ({"arrive": "2019-09-27 10:20"}, {"complete"}),
+        ({"complete": "2019-09-27 10:20"}, set()),
+        ({"arrive": "2019-09-27 12:00", "complete": "2019-09-27 12:00"}, set()),
+    ],
+)
+def test_a_clock_that_no_step_of_its_own_stopped_was_stopped_by_the_answer(
+    steps: dict[str, str], by_answer: set[str]
+) -> None:
+    times = {kind: at(text) for kind, text in steps.items()}
+    done = case()._replace(
+        arrived_at=times.get("arrive"), completed_at=times.get("complete"), answered_at=ANSWERED_AT
+    )
+    met = times | {"arrive": times.get("arrive") or times.get("complete") or ANSWERED_AT}
+    stopped = [one._replace(met_at=met.get(one.kind.value, ANSWERED_AT)) for one in deadlines(done)]
+
+    assert {one.kind.value for one in stopped if stopped_by_answer(done, one)} == by_answer
+    assert not [one for one in deadlines(case()) if stopped_by_answer(case(), one)]
 
 
 @pytest.mark.parametrize("action", Action)
