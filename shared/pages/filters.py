@@ -50,7 +50,7 @@ def duration_zh(minutes: int) -> str:
         return f"{days} 天 {hours} 小时" if hours else f"{days} 天"
     if hours:
         return f"{hours} 小时 {rest} 分" if rest else f"{hours} 小时"
-    return f"{rest} 分"
+    return f"{rest} 分" if rest else "不到 1 分"
 
 
 def relative_time(value: datetime, now: datetime) -> str:

@@ -29,7 +29,8 @@ def test_the_machine_readable_time_is_utc() -> None:
 @pytest.mark.parametrize(
     ("minutes", "words"),
     [
-        (0, "0 分"),
+        (0, "不到 1 分"),
+        (1, "1 分"),
         (45, "45 分"),
         (60, "1 小时"),
         (200, "3 小时 20 分"),

@@ -13,7 +13,7 @@ function durationZh(minutes) {
   const rest = size % 60;
   if (days) return hours ? `${days} 天 ${hours} 小时` : `${days} 天`;
   if (hours) return rest ? `${hours} 小时 ${rest} 分` : `${hours} 小时`;
-  return `${rest} 分`;
+  return rest ? `${rest} 分` : "不到 1 分";
 }
 
 // The server's clock decides, not the phone's.
