@@ -190,6 +190,27 @@ def test_the_number_is_copied(page: Page, url: str) -> None:
     assert page.evaluate("navigator.clipboard.readText()") == "HY-2611-000123-X"
 
 
+@pytest.mark.parametrize(
+    ("path", "scripted"),
+    [
+        ("intake/registered", "[data-copy]"),
+        ("intake/result", "[data-print]"),
+        ("assessment/statements", "[data-print]"),
+        ("dispatch/tasks", "#live-status"),
+    ],
+)
+def test_what_needs_scripts_is_there_with_them_alone(
+    chromium: Browser, url: str, path: str, scripted: str
+) -> None:
+    for runs in (True, False):
+        page = chromium.new_page(viewport=PHONE, java_script_enabled=runs)
+        page.goto(f"{url}/preview/{path}")
+        expect(page.locator(scripted).first).to_be_visible(visible=runs)
+        assert page.locator(f"{scripted}:visible").count() == (page.locator(scripted).count() if runs else 0)
+        expect(page.get_by_text("正在连接")).to_be_visible(visible=False)
+        page.close()
+
+
 def test_the_keyboard_reaches_the_content_first(page: Page, url: str) -> None:
     page.goto(url + "/preview/intake/home")
     page.keyboard.press("Tab")

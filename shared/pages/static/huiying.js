@@ -1,6 +1,9 @@
 // Small helpers of every page. Each page works without them.
 "use strict";
 
+// What works by script alone is hidden without it.
+for (const part of document.querySelectorAll("[data-copy], [data-print], [data-live]")) part.hidden = false;
+
 // Copy buttons: <button data-copy="text">
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
