@@ -137,6 +137,14 @@ def test_a_phone_number_is_masked_unless_it_was_revealed(client: TestClient) -> 
     assert "13812345678" in client.get("/preview/dispatch/case-answered").text
 
 
+def test_without_channels_each_is_told_what_they_can_do(client: TestClient) -> None:
+    keeper = client.get("/preview/notify/channels-empty").text
+    others = client.get("/preview/notify/channels-read-only-empty").text
+    add, ask = "请先为每个单位添加", "请联系生产管理室添加"
+    assert (add in keeper, ask in keeper) == (True, False)
+    assert (add in others, ask in others) == (False, True)
+
+
 def test_a_missing_value_is_an_error_not_a_hole_in_the_page() -> None:
     with pytest.raises(Exception, match="idempotency_key"):
         PAGES["intake"].fragment("home.html", categories=[], labels=LABELS, values={}, errors={})

@@ -41,6 +41,16 @@ CHANNELS = [
 ]
 
 
+READ_ONLY = {
+    "channels": CHANNELS,
+    "may_edit": False,
+    "unit_options": [],
+    "values": {},
+    "errors": {},
+    "user": LEADER,
+}
+
+
 def page(deliveries: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     fixed = {"older_url": None, "before": None, "requeued": False, "user": OFFICE}
     return fixed | {"deliveries": deliveries} | more
@@ -83,17 +93,6 @@ SAMPLES = [
         },
         422,
     ),
-    Sample(
-        "notify",
-        "channels.html",
-        "channels-read-only",
-        {
-            "channels": CHANNELS,
-            "may_edit": False,
-            "unit_options": [],
-            "values": {},
-            "errors": {},
-            "user": LEADER,
-        },
-    ),
+    Sample("notify", "channels.html", "channels-read-only", READ_ONLY),
+    Sample("notify", "channels.html", "channels-read-only-empty", READ_ONLY | {"channels": []}),
 ]
