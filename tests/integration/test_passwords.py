@@ -12,7 +12,7 @@ from deploy.commands import password as command
 from deploy.local.errors import LaunchError
 from deploy.passwords import SETTING, renew_password
 from services.dispatch.store.audit import AuditEntry, list_entries
-from services.dispatch.usecases import signing_in
+from services.dispatch.usecases import passwords, signing_in
 from shared.contracts.dispatch import Role
 from shared.database import run_unit
 from tests.support.dispatch_people import Dispatch
@@ -231,3 +231,22 @@ def test_the_command_says_where_it_looks_for_the_database(monkeypatch: pytest.Mo
     monkeypatch.setenv(SETTING, "postgresql://nobody:x@127.0.0.1:1/nothing")
     with pytest.raises(LaunchError, match="不能写入任务服务的数据库"):
         renew_password("admin", "http://127.0.0.1:9")
+
+
+async def test_in_a_flood_of_sign_ins_every_route_that_needs_a_hash_asks_to_wait(
+    dispatch: Dispatch, admin: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = f"/dispatch/api/persons/{await add_wang(admin)}"
+    other = {"account": "li.min", "name": "李敏", "role": "office", "password": PASSWORD}
+    monkeypatch.setattr(passwords, "_MOST_WAITING", 0)
+    replies = [
+        await admin.post("/dispatch/api/persons", json=other),
+        await admin.patch(person, json={"password": NEW}),
+        await sign_in(admin, "wang.jianguo", PASSWORD),
+    ]
+    page = await admin.post("/dispatch/accounts", data=other, headers=HTML)
+
+    assert [(one.status_code, one.headers["Retry-After"]) for one in replies] == [(503, "5")] * 3
+    assert {one.json()["detail"] for one in replies} == {"现在登录的人很多，请稍等几秒再试"}
+    assert (page.status_code, "请稍等几秒再试" in page.text) == (503, True)
+    assert await dispatch.desk.rows("SELECT 1 FROM persons WHERE account = 'li.min'") == []

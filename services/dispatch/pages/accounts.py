@@ -56,6 +56,8 @@ async def create(here: Here, form: Annotated[AccountForm, Form()]) -> Response:
         by = here.reader.person_id
         await create_person(here.session, new, form.password, desk.clock, desk.passwords, by=by)
     except Problem as problem:
+        if not problem.fields:
+            raise
         errors = {one["field"]: one["message"] for one in problem.fields}
         return await _page(here, values, errors, problem.status)
     return RedirectResponse(ACCOUNTS, 303)

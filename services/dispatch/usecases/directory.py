@@ -62,7 +62,7 @@ class PersonChange:
 async def create_person(
     session: AsyncSession, new: NewPerson, password: str, clock: Clock, passwords: Passwords, *, by: UUID
 ) -> PersonRow:
-    """Make an account with a password that a person chose. Problem 422 or 409 as `add_person`."""
+    """Make an account with a password that a person chose. Problem as `add_person`, 503 in a flood."""
     if new.role is Role.SERVICE:
         raise field_problem("role", _NO_PERSON)
     check_password(password, new.account)
@@ -105,7 +105,7 @@ async def change_person(
 
     `by` None is the command line. Each change is kept in the audit trail. Problem 404 for no such person, 409
     for an administrator who would lock themselves out and for an account without a password, 422 for a
-    password that is too weak.
+    password that is too weak, 503 in a flood of sign-ins.
     """
     person = await store.find_person(session, person_id)
     if person is None:

@@ -8,22 +8,21 @@ from contextlib import asynccontextmanager
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-__all__ = ["Passwords", "PasswordsBusyError"]
+from shared.problems import Problem
+
+__all__ = ["Passwords"]
 
 _MEMORY_KIB = 19 * 1024
 _PASSES = 2
 _AT_ONCE = 2
 _MOST_WAITING = 100
-
-
-class PasswordsBusyError(Exception):
-    """So many sign-ins wait already that one more would only wait in vain."""
+_BUSY = "现在登录的人很多，请稍等几秒再试"
 
 
 class Passwords:
     """Hashes and checks passwords, `_AT_ONCE` at a time, so that a flood of sign-ins stalls nothing else.
 
-    At most `_MOST_WAITING` wait; PasswordsBusyError beyond.
+    At most `_MOST_WAITING` wait; Problem 503 beyond, for one more would only wait in vain.
     """
 
     def __init__(self) -> None:
@@ -53,7 +52,7 @@ class Passwords:
     @asynccontextmanager
     async def _taking_turn(self) -> AsyncIterator[None]:
         if self._waiting >= _MOST_WAITING:
-            raise PasswordsBusyError
+            raise Problem(503, _BUSY)
         self._waiting += 1
         try:
             async with self._turn:

@@ -1,7 +1,5 @@
 """The way from a typed password to a session: limits, the password check, the outcome kept."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from limits import RateLimitItemPerMinute
@@ -12,7 +10,7 @@ from services.dispatch.domain.accounts import normal_account
 from services.dispatch.store.accounts import find_person, find_person_by_account
 from services.dispatch.usecases import accounts
 from services.dispatch.usecases.directory import check_password
-from services.dispatch.usecases.passwords import Passwords, PasswordsBusyError
+from services.dispatch.usecases.passwords import Passwords
 from shared.auth import Principal
 from shared.clock import Clock
 from shared.database import Sessions, run_unit
@@ -29,7 +27,6 @@ _WRONG_CURRENT = "现在的密码不对"
 _SAME = "新密码与现在的密码一样，请换一个"
 _WITHOUT = "这个账号不用密码登录"
 _TOO_OFTEN = f"尝试的次数太多，请 {MINUTES} 分钟后再试"
-_BUSY = "现在登录的人很多，请稍等几秒再试"
 
 
 @dataclass(slots=True)
@@ -58,8 +55,7 @@ class SignInDesk:
         name = normal_account(account)
         self._count_try(name, address)
         person = await run_unit(self.sessions, lambda session: find_person_by_account(session, name))
-        with _busy_told():
-            fits, better = await self.passwords.check(password, person.password_hash if person else None)
+        fits, better = await self.passwords.check(password, person.password_hash if person else None)
         if person is None or not fits:
             await run_unit(self.sessions, lambda session: accounts.record_refusal(session, name))
             raise Problem(401, _WRONG)
@@ -84,13 +80,12 @@ class SignInDesk:
             raise Problem(409, _WITHOUT)
         check_password(new, person.account)
         self._count_try(person.account, address)
-        with _busy_told():
-            fits, _ = await self.passwords.check(current, person.password_hash)
-            if not fits:
-                raise field_problem("current", _WRONG_CURRENT)
-            if new == current:
-                raise field_problem("password", _SAME)
-            chosen = await self.passwords.hash(new)
+        fits, _ = await self.passwords.check(current, person.password_hash)
+        if not fits:
+            raise field_problem("current", _WRONG_CURRENT)
+        if new == current:
+            raise field_problem("password", _SAME)
+        chosen = await self.passwords.hash(new)
         begun = await run_unit(
             self.sessions,
             lambda session: accounts.change_own_password(session, person, chosen, self.clock),
@@ -109,11 +104,3 @@ class SignInDesk:
     def _forget_try(self, account: str, address: str) -> None:
         self._tries.clear(self._per_account.key_for(account))
         self._tries.decr(self._per_address.key_for(address))
-
-
-@contextmanager
-def _busy_told() -> Iterator[None]:
-    try:
-        yield
-    except PasswordsBusyError:
-        raise Problem(503, _BUSY) from None
