@@ -5,7 +5,9 @@ code a robot puts into a 200 reply is not read, and a mail gets a random Message
 addresses and builds mails and signatures, and `transports` makes the one request itself.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -28,6 +30,7 @@ __all__ = [
     "AddressError",
     "Plugin",
     "Target",
+    "building",
     "masked",
     "pace_of",
     "parse",
@@ -51,11 +54,22 @@ SCHEMAS: Mapping[str, type[Any]] = {
 }
 _ROBOTS = NotifyDingTalk | NotifyWeComBot | NotifyFeishu | NotifyLark
 _TLS_PORT, _PLAIN_PORT = 443, 80
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"([!-~]([\t -~]*[!-~])?)?")
 _ROBOT_PACE = timedelta(seconds=3)  # robots are cut off after 20 messages a minute
 
 
 class AddressError(ValueError):
     """The address cannot be used; the message, in Chinese, says why and shows nothing of it."""
+
+
+@contextmanager
+def building() -> Iterator[None]:
+    """AddressError where no message can be built for an address, whatever the reason."""
+    try:
+        yield
+    except Exception as error:
+        raise AddressError("按这个地址写不出可以发送的消息，请检查其中的参数") from error
 
 
 def parse(url: str) -> Plugin:
@@ -94,8 +108,18 @@ def _check(plugin: Plugin) -> None:
     if isinstance(plugin, NotifyEmail):
         if len(plugin.targets) != 1 or plugin.cc or plugin.bcc:
             raise AddressError("一个邮件渠道只写一个收件人，多个收件人请分别添加")
+        if not f"{plugin.user or ''}{plugin.password or ''}".isascii():
+            raise AddressError("邮件服务器的账号和密码只能用 ASCII 字符")
     elif isinstance(plugin, NotifyJSON | NotifyForm) and plugin.method != "POST":
         raise AddressError("网络回调只用 POST")
+    if isinstance(plugin, NotifyEmail | NotifyJSON | NotifyForm):
+        _check_headers(plugin.headers)
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise AddressError("以 + 开头的标头，名称和内容只能用可见的 ASCII 字符，不能换行")
 
 
 @dataclass(frozen=True, slots=True)

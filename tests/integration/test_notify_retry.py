@@ -133,3 +133,25 @@ async def test_what_may_have_arrived_is_sent_a_third_time_only_if_asked(
         await eventually(lambda: lost(1, 2, 1), timeout=LIMIT / 3)
         (unknown,) = await service.deliveries()
         assert (unknown["resent"], unknown["retryable"], len(seen)) == (True, True, 3)
+
+
+async def test_a_channel_whose_address_was_bad_all_along_fails_alone_and_is_never_said_to_be_resent(
+    kafka: str, postgres: PostgresServer
+) -> None:
+    with web_hook() as hook:
+        async with notify(kafka, postgres) as service:
+            channel = await service.add_channel("repair", hook.address())
+            bad = f"{hook.address()}?+X-Token=%E4%B8%AD"  # taken before addresses were tried out at entry
+            await service.system.rows(
+                "notify", "UPDATE channels SET url = $1 WHERE channel_id = $2", bad, channel
+            )
+            await service.add_channel("water", hook.address())
+            await tell_repair(service)
+            case = uuid4()
+            await service.publisher.publish(registered(case), assigned(case, "water"))
+            await service.reach("failed", "sent")
+            deliveries = {one["recipient"]: one for one in await service.deliveries()}
+
+    assert len(hook.requests) == 1
+    assert "标头" in deliveries["repair"]["reason"]
+    assert not deliveries["repair"]["resent"]

@@ -1,20 +1,24 @@
 """One attempt against real receivers: what arrives, and what we know of it afterwards."""
 
 import logging
+import smtplib
 from ipaddress import ip_network
+from typing import Any
 
+import httpx
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from services.notify.addresses import parse
+from services.notify.addresses import AddressError, parse
 from services.notify.domain import Outcome
 from services.notify.egress import Egress
-from services.notify.transports import Message, Report, Transports
+from services.notify.transports import Message, Report, Transports, check_address, mail, web
 from shared.clock import SystemClock
 from tests.support.sinks import mailbox, raw_sink, web_hook
 
 MESSAGE = Message("0192-key", "【新任务】HY-1 维修分公司", "任务 HY-1 已派给维修分公司。\n查看：http://h/1")
-HERE = Egress([ip_network("127.0.0.0/8")])
+HERE_ONLY = [ip_network("127.0.0.0/8")]
+HERE = Egress(HERE_ONLY)
 SECRET = "whsec_+/" + "c2VjcmV0" * 5 + "Zw=="
 TOKEN = "a1b2c3d4e5f6a7b8c9d0"
 
@@ -167,3 +171,59 @@ async def test_nothing_is_sent_where_nothing_may_go() -> None:
             assert report == Report(Outcome.REFUSED, "这个地址在内部网络，未列入允许的范围")
         assert hook.requests == []
         assert box.mails == []
+
+
+@pytest.mark.parametrize("named", ["Message-ID=x", "message-id=x", "To=z@example.com", "Subject=x"])
+async def test_what_is_ours_in_a_mail_is_not_an_address_to_say(named: str) -> None:
+    with mailbox() as box:
+        assert await attempt(f"{box.address()}&+{named}") == Report(Outcome.ACCEPTED)
+
+        (header, _, _) = named.partition("=")
+        assert len(box.mails[0].get_all(header, [])) == 1
+        assert box.mails[0]["Message-ID"] == "<0192-key@example.com>"
+
+
+@pytest.mark.parametrize("part", ["post", "request", "mail"])
+async def test_an_address_no_message_can_be_built_for_is_refused_at_entry_and_when_sending(
+    monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise KeyError("message-id")
+
+    with web_hook() as hook, mailbox() as box:
+        url = box.address() if part == "mail" else hook.address()
+        assert await check_address(url, HERE_ONLY)
+        if part == "request":
+            monkeypatch.setattr(httpx.AsyncClient, "build_request", broken)
+        else:
+            monkeypatch.setattr(*((web, "_post_of") if part == "post" else (mail, "_compose")), broken)
+
+        with pytest.raises(AddressError, match="写不出可以发送的消息"):
+            await check_address(url, HERE_ONLY)
+        report = await attempt(url)
+        assert report == Report(Outcome.REFUSED, "按这个地址写不出可以发送的消息，请检查其中的参数")
+        assert (hook.requests, box.mails) == ([], [])
+
+
+async def test_whatever_goes_wrong_before_a_mail_leaves_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise UnicodeEncodeError("ascii", "密码", 0, 1, "ordinal not in range")
+
+    monkeypatch.setattr(smtplib.SMTP, "ehlo_or_helo_if_needed", broken)
+    with mailbox() as box:
+        assert await attempt(box.address()) == Report(Outcome.REFUSED, "连接不上邮件服务器")
+        assert box.mails == []
+
+
+async def test_an_attempt_that_breaks_in_the_middle_is_lost_and_not_a_crash(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def broken(*_: Any) -> Report:
+        raise KeyError("errcode")
+
+    monkeypatch.setattr(web, "_judge", broken)
+    with web_hook() as hook:
+        report = await attempt(hook.address())
+
+        assert report == Report(Outcome.LOST, "发送时出错，不知道对方是否收到")
+        assert len(hook.requests) == 1

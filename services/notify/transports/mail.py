@@ -10,34 +10,57 @@ from email.header import Header
 from apprise.common import NotifyFormat
 from apprise.plugins.email import NotifyEmail
 
-from services.notify.addresses import target_of
+from services.notify.addresses import building, target_of
 from services.notify.domain import Outcome
 from services.notify.egress import Egress
 from services.notify.transports.report import Message, Report
 from shared.crashpoints import crash_point
 
-__all__ = ["send_mail"]
+__all__ = ["prepare_mail", "send_mail"]
 
 BROKEN = "与邮件服务器的连接中途断开"
 _STEP_SECONDS = 10.0
 _SSL, _STARTTLS = "ssl", "starttls"
+_OURS = {
+    "bcc",
+    "cc",
+    "content-transfer-encoding",
+    "content-type",
+    "date",
+    "from",
+    "message-id",
+    "mime-version",
+    "subject",
+    "to",
+}
 
 
 async def send_mail(plugin: NotifyEmail, message: Message, egress: Egress) -> Report:
-    """Send once. TargetRefusedError if the server may not be connected to."""
-    target = target_of(plugin)
+    """Send once. Errors as `prepare_mail`."""
+    mail = await prepare_mail(plugin, message, egress)
+    return await asyncio.to_thread(_deliver, plugin, mail)
+
+
+async def prepare_mail(plugin: NotifyEmail, message: Message, egress: Egress) -> str:
+    """The mail that delivers `message`.
+
+    TargetRefusedError if the server may not be connected to, AddressError if there can be no such mail.
+    """
+    with building():
+        target = target_of(plugin)
+        mail = _compose(plugin, message)
     await egress.resolve(target.host, target.port, encrypted=target.encrypted)
-    return await asyncio.to_thread(_deliver, plugin, message)
+    return mail
 
 
-def _deliver(plugin: NotifyEmail, message: Message) -> Report:
+def _deliver(plugin: NotifyEmail, mail: str) -> Report:
     try:
         session = _connect(plugin)
-    except (OSError, RuntimeError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, nothing has left
         return Report(Outcome.REFUSED, _why_not_let_in(error))
     crash_point("notify.after_connect")
     try:
-        session.sendmail(str(plugin.from_addr[1]), [plugin.targets[0][1]], _compose(plugin, message))
+        session.sendmail(str(plugin.from_addr[1]), [plugin.targets[0][1]], mail)
         crash_point("notify.after_remote_accept")
     except smtplib.SMTPServerDisconnected:
         return Report(Outcome.LOST, BROKEN)
@@ -72,7 +95,11 @@ def _connect(plugin: NotifyEmail) -> smtplib.SMTP:
 
 
 def _compose(plugin: NotifyEmail, message: Message) -> str:
-    """The mail as Apprise builds it, all ASCII, under our own Message-ID and a subject in lawful lengths."""
+    """The mail as Apprise builds it, all ASCII, under our own Message-ID and a subject in lawful lengths.
+
+    ValueError if it is not all ASCII.
+    """
+    given = {name: value for name, value in plugin.headers.items() if name.lower() not in _OURS}
     (built,) = plugin.prepare_emails(
         subject=message.title,
         body=message.body,
@@ -81,14 +108,16 @@ def _compose(plugin: NotifyEmail, message: Message) -> str:
         to=plugin.targets,
         reply_to=plugin.reply_to,
         smtp_host=plugin.smtp_host,
-        headers={"X-Application": "Huiying"} | plugin.headers,
+        headers={"X-Application": "Huiying"} | given,
         names=plugin.names,
     )
     mail = email.message_from_string(built.body)
     domain = str(plugin.from_addr[1]).partition("@")[2]
     mail.replace_header("Message-ID", f"<{message.key}@{domain}>")
     mail.replace_header("Subject", Header(message.title, "utf-8").encode())
-    return mail.as_string()
+    text = mail.as_string()
+    text.encode("ascii")
+    return text
 
 
 def _why_not_let_in(error: Exception) -> str:

@@ -13,14 +13,14 @@ from apprise.plugins.email import NotifyEmail
 from apprise.plugins.feishu import NotifyFeishu
 from apprise.plugins.wecombot import NotifyWeComBot
 
-from services.notify.addresses import Plugin
+from services.notify.addresses import Plugin, building
 from services.notify.domain import Outcome
 from services.notify.egress import Egress
 from services.notify.signing import SIGNATURE_HEADERS, Signer
 from services.notify.transports.report import Message, Report
 from shared.crashpoints import crash_point
 
-__all__ = ["send_web", "web_client"]
+__all__ = ["prepare_web", "send_web", "web_client"]
 
 _REPLY_BYTES = 64 * 1024
 _TLS_PORT, _PLAIN_PORT = 443, 80
@@ -30,6 +30,7 @@ _UNSENT = (
     httpx.ConnectTimeout,
     httpx.PoolTimeout,
     httpx.InvalidURL,
+    httpx.LocalProtocolError,
     httpx.UnsupportedProtocol,
 )
 _OURS = SIGNATURE_HEADERS | {"content-length", "host", "idempotency-key", "transfer-encoding"}
@@ -61,22 +62,8 @@ def web_client() -> httpx.AsyncClient:
 async def send_web(
     client: httpx.AsyncClient, plugin: Plugin, message: Message, egress: Egress, signer: Signer | None
 ) -> Report:
-    """Send once, signed if there is a signer. TargetRefusedError if the host may not be connected to."""
-    post = _post_of(plugin, message)
-    parts = urlsplit(post.url)
-    host = parts.hostname or ""
-    encrypted = parts.scheme == "https"
-    port = parts.port or (_TLS_PORT if encrypted else _PLAIN_PORT)
-    address = await egress.resolve(host, port, encrypted=encrypted)
-    request = client.build_request(
-        "POST",
-        httpx.URL(post.url, host=address),
-        json=post.json,
-        data=post.form,
-        params=post.params or None,
-        headers=post.headers | {"Host": parts.netloc.rpartition("@")[2], "Idempotency-Key": message.key},
-        extensions={"sni_hostname": host, "trace": _trace},
-    )
+    """Send once, signed if there is a signer. Errors as `prepare_web`."""
+    post, request = await prepare_web(client, plugin, message, egress)
     if signer is not None:
         request.headers.update(signer.headers(message.key, request.content))
     try:
@@ -90,6 +77,33 @@ async def send_web(
         return Report(Outcome.REFUSED, "连接不上对方")
     except httpx.HTTPError:
         return Report(Outcome.LOST, "请求已发出，没有收到答复")
+
+
+async def prepare_web(
+    client: httpx.AsyncClient, plugin: Plugin, message: Message, egress: Egress
+) -> tuple[_Post, httpx.Request]:
+    """The request that delivers `message`, to the one address that was checked.
+
+    TargetRefusedError if the host may not be connected to, AddressError if there can be no such request.
+    """
+    with building():
+        post = _post_of(plugin, message)
+        parts = urlsplit(post.url)
+        host = parts.hostname or ""
+        encrypted = parts.scheme == "https"
+        port = parts.port or (_TLS_PORT if encrypted else _PLAIN_PORT)
+    address = await egress.resolve(host, port, encrypted=encrypted)
+    with building():
+        request = client.build_request(
+            "POST",
+            httpx.URL(post.url, host=address),
+            json=post.json,
+            data=post.form,
+            params=post.params or None,
+            headers=post.headers | {"Host": parts.netloc.rpartition("@")[2], "Idempotency-Key": message.key},
+            extensions={"sni_hostname": host, "trace": _trace},
+        )
+    return post, request
 
 
 async def _trace(event: str, _details: object) -> None:
