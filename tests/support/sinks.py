@@ -57,8 +57,11 @@ class _Controller(Controller):
 
 
 @contextmanager
-def mailbox(*, passwords: bool = False) -> Iterator[Mailbox]:
-    """An SMTP server on a free port; with `passwords` it asks for them without TLS and takes none."""
+def mailbox(*, passwords: bool = False, **more: Any) -> Iterator[Mailbox]:
+    """An SMTP server on a free port; with `passwords` it asks for them without TLS and takes none.
+
+    `ssl_context` makes it speak TLS from the first byte on, `tls_context` offers STARTTLS.
+    """
     box = Mailbox()
     controller = _Controller(
         box,
@@ -66,6 +69,7 @@ def mailbox(*, passwords: bool = False) -> Iterator[Mailbox]:
         port=0,
         auth_require_tls=not passwords,
         authenticator=lambda *_: AuthResult(success=False, handled=False),
+        **more,
     )
     controller.start()
     try:

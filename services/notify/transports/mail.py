@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 import email
 import smtplib
+import socket
 import ssl
 from email.header import Header
+from typing import Any
 
 from apprise.common import NotifyFormat
 from apprise.plugins.email import NotifyEmail
 
-from services.notify.addresses import building, target_of
+from services.notify.addresses import Target, building, target_of
 from services.notify.domain import Outcome
 from services.notify.egress import Egress
 from services.notify.transports.report import Message, Report
@@ -37,25 +39,24 @@ _OURS = {
 
 async def send_mail(plugin: NotifyEmail, message: Message, egress: Egress) -> Report:
     """Send once. Errors as `prepare_mail`."""
-    mail = await prepare_mail(plugin, message, egress)
-    return await asyncio.to_thread(_deliver, plugin, mail)
+    address, mail = await prepare_mail(plugin, message, egress)
+    return await asyncio.to_thread(_deliver, plugin, address, mail)
 
 
-async def prepare_mail(plugin: NotifyEmail, message: Message, egress: Egress) -> str:
-    """The mail that delivers `message`.
+async def prepare_mail(plugin: NotifyEmail, message: Message, egress: Egress) -> tuple[str, str]:
+    """The one address to connect to, which was checked, and the mail that delivers `message`.
 
     TargetRefusedError if the server may not be connected to, AddressError if there can be no such mail.
     """
     with building():
         target = target_of(plugin)
         mail = _compose(plugin, message)
-    await egress.resolve(target.host, target.port, encrypted=target.encrypted)
-    return mail
+    return await egress.resolve(target.host, target.port, encrypted=target.encrypted), mail
 
 
-def _deliver(plugin: NotifyEmail, mail: str) -> Report:
+def _deliver(plugin: NotifyEmail, address: str, mail: str) -> Report:
     try:
-        session = _connect(plugin)
+        session = _connect(plugin, address)
     except Exception as error:  # noqa: BLE001 - whatever it is, nothing has left
         return Report(Outcome.REFUSED, _why_not_let_in(error))
     crash_point("notify.after_connect")
@@ -74,14 +75,29 @@ def _deliver(plugin: NotifyEmail, mail: str) -> Report:
     return Report(Outcome.ACCEPTED)
 
 
-def _connect(plugin: NotifyEmail) -> smtplib.SMTP:
+class _Session(smtplib.SMTP):
+    """A session with the server at `address`, whatever its name means now; certificates are for the name."""
+
+    def __init__(self, address: str, target: Target, **more: Any) -> None:
+        self._address = address
+        super().__init__(target.host.strip("[]"), target.port, timeout=_STEP_SECONDS, **more)
+
+    def _get_socket(self, _host: str, port: int, timeout: float) -> socket.socket:
+        return super()._get_socket(self._address, port, timeout)  # type: ignore[misc,no-any-return]
+
+
+class _EncryptedSession(_Session, smtplib.SMTP_SSL):
+    """The same, encrypted from the first byte on."""
+
+
+def _connect(plugin: NotifyEmail, address: str) -> smtplib.SMTP:
     context = ssl.create_default_context()
     session: smtplib.SMTP
     target = target_of(plugin)
     if plugin.secure_mode == _SSL:
-        session = smtplib.SMTP_SSL(target.host, target.port, timeout=_STEP_SECONDS, context=context)
+        session = _EncryptedSession(address, target, context=context)
     else:
-        session = smtplib.SMTP(target.host, target.port, timeout=_STEP_SECONDS)
+        session = _Session(address, target)
     try:
         if plugin.secure_mode == _STARTTLS:
             session.starttls(context=context)
