@@ -8,16 +8,16 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from deploy.importing.columns import ALIASES, Column, Table
 from deploy.importing.reading import Cell, SheetRow
-from deploy.importing.times import SHANGHAI, Written, latest, read_time, span
+from deploy.importing.times import Written, latest, read_time, span
 from services.dispatch.domain.answers import text_problem
 from services.intake.domain.reports import Given, Report, ReportError, check_report
 from services.intake.domain.texts import clean_line, clean_text, unsafe_character
+from shared.contracts.intake import TIMED_FROM
 
 __all__ = ["Answer", "Complaint", "Entry", "Reason", "Refusal", "column_name", "judge", "text_of"]
 
 EXTERNAL_ID_LIMIT = 200
 EXACT_DIGITS = 15  # what a spreadsheet's number keeps
-EARLIEST = datetime(2011, 1, 1, tzinfo=SHANGHAI)  # the first rule book comes into force
 
 
 class Complaint(BaseModel):
@@ -244,8 +244,8 @@ class _Judgement:
     def _in_range(self, column: Column, moment: datetime) -> datetime:
         if moment > self.now:
             self._refuse(column, "在将来")
-        elif moment < EARLIEST:
-            self._refuse(column, f"早于 {EARLIEST.year} 年，没有可用的时效标准")
+        elif moment < TIMED_FROM:
+            self._refuse(column, f"早于 {TIMED_FROM.year} 年，没有可用的时效标准")
         return moment
 
 

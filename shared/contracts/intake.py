@@ -1,11 +1,16 @@
 """Events that intake publishes."""
 
+from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
+from zoneinfo import ZoneInfo
 
 from shared.contracts.envelope import Event, Id, Instant
 
-__all__ = ["Channel", "ComplaintContent", "ComplaintRegistered", "Urgency"]
+__all__ = ["TIMED_FROM", "Channel", "ComplaintContent", "ComplaintRegistered", "Urgency"]
+
+TIMED_FROM: Final = datetime(2011, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai"))
+"""The first instant that can be timed: rule book and calendar begin. Nothing is imported from before it."""
 
 
 class Channel(StrEnum):

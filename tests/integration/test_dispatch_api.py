@@ -145,21 +145,30 @@ def row(external_id: str, **more: Any) -> dict[str, Any]:
 async def test_recorded_answers_are_imported_row_by_row(counter: Counter) -> None:
     pair = complaint(minutes_ago(3000), source="旧系统", external_id="1")
     await counter.desk.register(pair, origin=Origin.HISTORY)
-    rows = [row("1"), row("2"), row("3", text="\n"), row("4", answered_at="2099-01-01T00:00:00Z")]
+    rows = [
+        row("1"),
+        row("2"),
+        row("3", text="\n"),
+        row("4", answered_at="2099-01-01T00:00:00Z"),
+        row("5", answered_at="0001-01-01T00:00:00+14:00"),
+    ]
     async with await counter.client(Role.OPERATOR) as client:
         first = await client.post("/answers/import", json={"rows": rows})
         second = await client.post("/answers/import", json={"rows": rows})
         waiting = await client.get("/answers/imported?state=waiting")
 
     body = first.json()
-    assert (body["accepted"], body["already_there"], body["refused"]) == (2, 0, 2)
+    assert (body["accepted"], body["already_there"], body["refused"]) == (2, 0, 3)
     assert [(one["external_id"], one["outcome"]) for one in body["rows"]] == [
         ("1", "accepted"),
         ("2", "accepted"),
         ("3", "refused"),
         ("4", "refused"),
+        ("5", "refused"),
     ]
-    assert [one["reason"] for one in body["rows"]] == [None, None, "请写答复内容", "答复时间在将来"]
+    early = "答复时间早于 2011 年，没有可用的时效标准"
+    reasons = [one["reason"] for one in body["rows"]]
+    assert reasons == [None, None, "请写答复内容", "答复时间在将来", early]
     assert (second.json()["accepted"], second.json()["already_there"]) == (0, 2)
     assert [one["external_id"] for one in waiting.json()] == ["2"]
 

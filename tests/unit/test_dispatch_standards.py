@@ -20,6 +20,7 @@ from services.dispatch.domain.standards import (
     book_in_force,
     due_times,
 )
+from shared.contracts.intake import TIMED_FROM
 from tests.support.shipped import raw_rule_book, standards, work_calendar
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -36,6 +37,10 @@ def dues(unit: str, category: str | None, urgency: str, registered: str) -> dict
         str(due.kind): (due.due_at.astimezone(SHANGHAI).strftime("%m-%d %H:%M"), due.standard)
         for due in due_times(standard, at(registered), work_calendar())
     }
+
+
+def test_imports_begin_with_the_first_instant_that_rule_book_and_calendar_know() -> None:
+    assert max(standards().in_force_from, work_calendar().window[0]) == TIMED_FROM
 
 
 def test_leak_is_due_around_the_clock_and_answered_at_close() -> None:

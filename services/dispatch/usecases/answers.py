@@ -18,6 +18,7 @@ from services.dispatch.usecases.changes import Changes
 from services.dispatch.usecases.recorded import apply_recorded_answer
 from services.dispatch.usecases.reference import Knowledge, Reference
 from shared.clock import Clock
+from shared.contracts.intake import TIMED_FROM
 from shared.problems import UNFIT_TEXT
 
 __all__ = ["Outcome", "RecordedAnswer", "Result", "import_answers"]
@@ -91,6 +92,8 @@ def _problem(row: RecordedAnswer, now: datetime) -> str | None:
         return UNFIT_TEXT
     if row.answered_at > now:
         return "答复时间在将来"
+    if row.answered_at < TIMED_FROM:
+        return f"答复时间早于 {TIMED_FROM.year} 年，没有可用的时效标准"
     return text_problem(row.text)
 
 

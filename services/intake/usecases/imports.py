@@ -22,14 +22,13 @@ from services.intake.store.registering import draw_serials
 from services.intake.usecases.catalogue import Catalogue
 from services.intake.usecases.recording import record_imported
 from shared.contracts.envelope import Origin
-from shared.contracts.intake import Channel
+from shared.contracts.intake import TIMED_FROM, Channel
 from shared.database import SessionFetcher
 from shared.ids import uuid7
 from shared.problems import validation_fields
 
 __all__ = ["import_complaints"]
 
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _SOURCE_LIMIT, _EXTERNAL_ID_LIMIT = 100, 200
 _OTHER_CONTENT = FieldError("external_id", "同一来源的这个编号已有另一条内容不同的记录")
 
@@ -127,7 +126,9 @@ def _name_errors(field: str, value: str, limit: int) -> list[FieldError]:
 def _time_errors(registered_at: datetime, now: datetime) -> list[FieldError]:
     if registered_at > now:
         return [FieldError("registered_at", "登记时间在将来")]
-    return [FieldError("registered_at", "登记时间早于 2000 年")] if registered_at < _EARLIEST else []
+    if registered_at < TIMED_FROM:
+        return [FieldError("registered_at", f"登记时间早于 {TIMED_FROM.year} 年，没有可用的时效标准")]
+    return []
 
 
 def _complaint(candidate: _Candidate, serial: int, actor: str) -> Complaint:
