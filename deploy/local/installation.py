@@ -118,9 +118,18 @@ def _create(data_dir: Path) -> Installation:
     return made
 
 
-def choose_ports(installation: Installation) -> None:
-    """Keep the inner ports that are still free and choose others for the rest."""
-    fresh = free_ports(len(PORTS))
-    kept = {name: port for name, port in installation.ports.items() if port_is_free(port)}
-    installation.ports = {name: kept.get(name, port) for name, port in zip(PORTS, fresh, strict=True)}
+def choose_ports(installation: Installation, gateway: int) -> None:
+    """Keep the inner ports that are still free and choose others for the rest, all different.
+
+    None is `gateway`, the outer one, on which nobody listens yet.
+    """
+    kept: dict[str, int] = {}
+    for name in PORTS:
+        port = installation.ports.get(name)
+        if port is not None and port not in {gateway, *kept.values()} and port_is_free(port):
+            kept[name] = port
+    missing = [name for name in PORTS if name not in kept]
+    fresh = free_ports(len(missing), but={gateway, *kept.values()})
+    chosen = kept | dict(zip(missing, fresh, strict=True))
+    installation.ports = {name: chosen[name] for name in PORTS}
     installation.save()

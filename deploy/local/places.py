@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -80,8 +80,8 @@ def exclusive(lock: Path) -> Iterator[None]:
         yield
 
 
-def free_ports(count: int) -> list[int]:
-    """`count` different loopback ports that nobody listens on at this moment.
+def free_ports(count: int, *, but: Collection[int] = ()) -> list[int]:
+    """`count` different loopback ports, none of `but`, that nobody listens on at this moment.
 
     From below those that the system gives to outgoing connections: one of these could take the port of a
     server that is about to start again, and keep it.
@@ -89,7 +89,7 @@ def free_ports(count: int) -> list[int]:
     found: list[int] = []
     while len(found) < count:
         port = LOWEST_PORT + secrets.randbelow(_lowest_outgoing_port() - LOWEST_PORT)
-        if port not in found and port_is_free(port):
+        if port not in found and port not in but and port_is_free(port):
             found.append(port)
     return found
 

@@ -94,7 +94,7 @@ class _Run:
             names = "、".join(LABELS[name] for name in left_behind)
             self.say(f"上次没有正常停止，已收回遗留的进程：{names}")
         self.launch.check()  # what is missing is said before anything is put in
-        choose_ports(self.installation)
+        choose_ports(self.installation, self.launch.port)
         self._decide_on_demonstration()
         addresses = Addresses(self.installation, self.launch.port)
         remove_descriptor(addresses.url)  # of a launcher that was killed

@@ -10,6 +10,7 @@ import pytest
 
 from deploy.databases import database_url
 from deploy.local import installation as installations
+from deploy.local import places
 from deploy.local.children import Child, ProcessIdentity
 from deploy.local.descriptor import Descriptor, find_descriptor, remove_descriptor, write_descriptor
 from deploy.local.errors import LaunchError
@@ -102,12 +103,29 @@ def test_whether_there_is_a_demonstration_is_decided_anew_while_nothing_was_put_
 
 def test_inner_ports_are_kept_while_they_are_free(tmp_path: Path) -> None:
     with open_installation(tmp_path) as installation:
-        choose_ports(installation)
+        choose_ports(installation, 8080)
         before = dict(installation.ports)
-        choose_ports(installation)
+        choose_ports(installation, 8080)
 
         assert installation.ports == before
         assert len(set(before.values())) == len(installations.PORTS)
+
+
+def test_no_two_servers_get_one_port_whatever_was_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = iter(range(15000, 15010))
+    monkeypatch.setattr(places, "port_is_free", lambda _port: True)
+    monkeypatch.setattr(installations, "port_is_free", lambda _port: True)
+    monkeypatch.setattr(places.secrets, "randbelow", lambda _limit: next(drawn) - places.LOWEST_PORT)
+    with open_installation(tmp_path) as installation:
+        installation.ports = {"kafka": 15000, "postgres": 15001, "intake": 15001, "notify": 15002}
+        choose_ports(installation, 15002)
+
+        kept = {"kafka": 15000, "postgres": 15001}
+        assert installation.ports == installation.ports | kept
+        assert list(installation.ports) == list(installations.PORTS)
+        assert len({15002, *installation.ports.values()}) == len(installations.PORTS) + 1
 
 
 def test_a_port_somebody_listens_on_is_not_free() -> None:
