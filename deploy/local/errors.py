@@ -19,6 +19,7 @@ _CAUSES: Final[Mapping[int, str]] = {
     errno.EROFS: "所在的磁盘只能读",
     errno.ENAMETOOLONG: "名称太长",
     errno.EIO: "磁盘读写出错",
+    errno.ELOOP: "链接绕成了圈",
 }
 
 

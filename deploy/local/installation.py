@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from deploy.databases import ROLES, SERVICES
-from deploy.local.errors import LaunchError
+from deploy.local.errors import LaunchError, cause_of
 from deploy.local.kafka import new_cluster_id
 from deploy.local.places import free_ports, make_folder, port_is_free, write_private
 
@@ -62,11 +62,13 @@ class Installation:
 def open_installation(data_dir: Path) -> Iterator[Installation]:
     """Open the installation in `data_dir`, made on first use, for this process alone.
 
-    LaunchError if the folder cannot be written or another `huiying up` has it open.
+    LaunchError if the folder cannot be used or another `huiying up` has it open.
     """
     make_folder(data_dir)
-    _check_ours(data_dir)  # before the lock is put into a folder of somebody else
-    with (data_dir / "lock").open("a+") as lock:
+    with _using(data_dir):
+        _check_ours(data_dir)  # before the lock is put into a folder of somebody else
+        opened = (data_dir / "lock").open("a+")
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -74,6 +76,17 @@ def open_installation(data_dir: Path) -> Iterator[Installation]:
                 f"数据文件夹 {data_dir} 正由另一个 huiying up 使用", "请先停止它，或用 --data-dir 另选一个"
             ) from error
         yield _load(data_dir)
+
+
+@contextmanager
+def _using(data_dir: Path) -> Iterator[None]:
+    """LaunchError where the system refuses what is done in the data folder."""
+    try:
+        yield
+    except OSError as error:
+        raise LaunchError(
+            f"不能使用数据文件夹 {data_dir}（{cause_of(error)}）", "请检查权限，或用 --data-dir 另选一个"
+        ) from error
 
 
 def _load(data_dir: Path) -> Installation:
@@ -85,14 +98,20 @@ def _load(data_dir: Path) -> Installation:
         content["demonstration"] = Demonstration(content["demonstration"])
         return Installation(data_dir=data_dir, **content)
     except (OSError, ValueError, TypeError, KeyError) as error:
+        why = cause_of(error) if isinstance(error, OSError) else error
         raise LaunchError(
-            f"不能读取 {file}（{error}）", "请恢复备份，或用 --data-dir 另选一个文件夹"
+            f"不能读取 {file}（{why}）", "请恢复备份，或用 --data-dir 另选一个文件夹"
         ) from error
 
 
 def is_installed(data_dir: Path) -> bool:
-    """Whether `data_dir` holds an installation."""
-    return (data_dir / FILE).exists()
+    """Whether `data_dir` holds an installation. LaunchError where one may not look."""
+    with _using(data_dir):
+        try:
+            (data_dir / FILE).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+    return True
 
 
 def _check_ours(data_dir: Path) -> None:

@@ -1,10 +1,12 @@
 """The launcher's parts: what they promise without any server."""
 
+import errno
 import json
 import os
 import signal
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +64,38 @@ def test_why_a_folder_cannot_be_made_is_said_in_chinese(tmp_path: Path) -> None:
     for folder, why in ((tmp_path / "file", "已有同名的文件"), (tmp_path / "file" / "x", "不是文件夹")):
         with pytest.raises(LaunchError, match=why):
             make_folder(folder)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "本" * 100])
+def test_a_data_folder_of_too_long_a_name_is_a_clear_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(LaunchError, match="名称太长"):
+        Launch(1, tmp_path / name, demo=False).run()
+    with pytest.raises(LaunchError, match="名称太长"), open_installation(tmp_path / name):
+        pass
+
+
+@pytest.mark.parametrize("doing", ["stat", "iterdir", "open"])
+def test_a_data_folder_one_may_not_enter_or_read_is_a_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, doing: str
+) -> None:
+    real = getattr(Path, doing)
+
+    def forbidden(path: Path, *more: Any, **named: Any) -> Any:
+        if path in {tmp_path, tmp_path / "lock", tmp_path / "installation.json"}:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path, *more, **named)
+
+    (tmp_path / "installation.json").write_text("{}")
+    monkeypatch.setattr(Path, doing, forbidden)
+    with pytest.raises(LaunchError, match=r"不能使用数据文件夹.*（没有权限）"):
+        Launch(1, tmp_path, demo=False).run()
+
+
+def test_a_folder_where_the_lock_belongs_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "lock").mkdir()
+
+    with pytest.raises(LaunchError, match="是文件夹，不是文件"), open_installation(tmp_path):
+        pass
 
 
 def test_a_broken_installation_file_is_a_clear_error(tmp_path: Path) -> None:
