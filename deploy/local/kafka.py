@@ -17,6 +17,7 @@ from deploy.local.errors import LaunchError
 from deploy.local.java import Java, find_java
 from deploy.local.kafka_parts import KafkaParts, format_checkpoint, java_environment, kafka_parts
 from deploy.local.places import LOOPBACK, exclusive, free_ports, make_folder
+from deploy.local.properties import properties_text
 
 __all__ = ["Kafka", "cluster_at", "kafka_version", "new_cluster_id", "prepare_kafka"]
 
@@ -128,8 +129,7 @@ class Kafka:
             "advertised.listeners": f"BROKER://{self.bootstrap}",
             "controller.quorum.voters": f"1@{LOOPBACK}:{self.controller_port}",
         }
-        lines = [f"{name}={value}" for name, value in {**SETTINGS, **own}.items()]
-        properties.write_text("\n".join(lines) + "\n")
+        properties.write_text(properties_text({**SETTINGS, **own}), encoding="ascii")
         return properties
 
 

@@ -78,9 +78,9 @@ def _sizes(jars: Sequence[Path]) -> dict[str, int]:
 
 
 def java_environment() -> dict[str, str]:
-    """Our environment without the variables that would change how Java runs."""
+    """Our environment without the variables that would change how Java runs; names of files are UTF-8."""
     foreign = {"JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH"}
-    return {name: value for name, value in os.environ.items() if name not in foreign}
+    return {name: value for name, value in os.environ.items() if name not in foreign} | {"LC_ALL": "C.UTF-8"}
 
 
 def format_checkpoint(parts: KafkaParts, java: Java, command: Sequence[str], scratch: Path) -> None:

@@ -29,6 +29,7 @@ from deploy.local.kafka import Kafka
 from deploy.local.orphans import MARK, reclaim, record_running
 from deploy.local.places import check_port
 from deploy.local.postgres import Postgres, postgres_folder
+from deploy.local.properties import check_data_folder
 from deploy.local.report import show
 from deploy.local.services import (
     LABELS,
@@ -59,7 +60,8 @@ class Launch:
     demo: bool
 
     def check(self) -> None:
-        """Return if the port is free and the gateway's program is here; else LaunchError."""
+        """Return if the port is free, the folder fit and the gateway's program here; else LaunchError."""
+        check_data_folder(self.data_dir)
         check_port(self.port)
         find_gateway()
 
