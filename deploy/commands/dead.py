@@ -17,6 +17,7 @@ Service = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="结果以 JSON 输出")]
 Url = Annotated[str, typer.Option(envvar="HUIYING_URL", help="系统地址")]
 LOCAL = "http://127.0.0.1:8080"
+SHOWN_DETAIL = 200  # characters in the list
 
 
 def register(app: typer.Typer) -> None:
@@ -31,11 +32,8 @@ def register(app: typer.Typer) -> None:
 
 def list_(service: Service = None, as_json: AsJson = False, url: Url = LOCAL) -> None:
     """List unsettled dead letters."""
-    from rich.console import Console  # noqa: PLC0415 - heavy
-    from rich.table import Table  # noqa: PLC0415 - heavy
-
     from deploy.client import connect  # noqa: PLC0415 - heavy
-    from deploy.dead import in_words, list_letters, services_of  # noqa: PLC0415 - heavy
+    from deploy.dead import list_letters, services_of  # noqa: PLC0415 - heavy
 
     services = services_of(service)
     with connect(url) as client:
@@ -46,13 +44,7 @@ def list_(service: Service = None, as_json: AsJson = False, url: Url = LOCAL) ->
     if not letters:
         typer.echo("没有死信")
         return
-    table = Table("id", "服务", "主题", "键", "原因", "收到")
-    for one in letters:
-        where = f"{one['topic']}/{one['partition']}/{one['offset']}"
-        why = f"{in_words(one['reason'])}（{one['detail']}）"
-        cells = (one["id"], one["service"], where, one["key"], why, one["received_at"])
-        table.add_row(*map(printable, cells))
-    Console(highlight=False, markup=False).print(table)
+    typer.echo("\n\n".join(map(_block, letters)))
 
 
 def show(letter_id: LetterId, service: Service = None, as_json: AsJson = False, url: Url = LOCAL) -> None:
@@ -99,6 +91,20 @@ def _settle(letter_id: UUID, service: str | None, url: str, reason: str | None, 
         _print_json(settled)
     else:
         typer.echo("已放弃" if reason is not None else "已交回重新处理")
+
+
+def _block(letter: dict[str, Any]) -> str:
+    """A letter on a few lines that are never cut, the first with its id; `show` has all of a long detail."""
+    from deploy.dead import in_words  # noqa: PLC0415 - heavy
+
+    detail = " ".join(str(letter["detail"] or "").split())
+    shown = detail if len(detail) <= SHOWN_DETAIL else f"{detail[:SHOWN_DETAIL]}……"
+    lines = (
+        f"{letter['id']}  {letter['service']}  收到于 {letter['received_at']}",
+        f"  主题：{letter['topic']}/{letter['partition']}/{letter['offset']}  键：{letter['key'] or '无'}",
+        f"  原因：{in_words(letter['reason'])}（{shown}）",
+    )
+    return "\n".join(map(printable, lines))
 
 
 def _print_json(value: Any) -> None:

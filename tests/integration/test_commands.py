@@ -61,8 +61,8 @@ def server(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     return httpserver
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200"})
+def run(*arguments: str, columns: int = 200) -> Result:
+    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": str(columns)})
 
 
 def said(result: Result) -> str:
@@ -223,6 +223,16 @@ def test_dead_letters_of_all_services_are_listed(server: HTTPServer) -> None:
     assert [(one["service"], one["id"]) for one in listed] == [("dispatch", LETTER["id"])]
     assert json.loads(run("dead", "list", "--json", "--service", "notify").stdout) == []
     assert "没有死信" in run("dead", "list", "--service", "intake").stdout
+
+
+def test_a_listed_dead_letter_has_an_id_to_copy_at_any_width(server: HTTPServer) -> None:
+    offer(server, "/notify/api/dead-letters", [LETTER | {"detail": "太长" * 500, "key": None}])
+
+    for columns in (20, 80, 200):
+        shown = run("dead", "list", "--service", "notify", columns=columns).stdout
+        assert shown.split()[0] == LETTER["id"]
+        assert "键：无" in shown
+        assert len(shown) < 500
 
 
 def test_why_a_dead_letter_is_one_is_said_in_words(server: HTTPServer) -> None:
