@@ -47,7 +47,7 @@ def read_time(cell: Cell) -> Written | None:
             return Written(day=day)
         at = time(int(found["hour"]), int(found["minute"]), int(found["second"] or 0))
         return Written(instant=_utc(_in_zone(datetime.combine(day, at), found["zone"])))
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
 
 
@@ -84,5 +84,9 @@ def _in_zone(moment: datetime, zone: str | None) -> datetime:
 
 
 def _utc(moment: datetime) -> datetime:
+    """The instant in UTC; the first or last one there is for what lies before or after all of UTC."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI)
-    return aware.astimezone(UTC)
+    try:
+        return aware.astimezone(UTC)
+    except OverflowError:
+        return (datetime.min if moment.year == date.min.year else datetime.max).replace(tzinfo=UTC)

@@ -13,6 +13,7 @@ from services.dispatch.domain.answers import text_problem
 from tests.support.import_files import HEADER, row
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+FIRST = datetime(1, 1, 1, tzinfo=UTC)
 
 
 def judged(*rows: Sequence[Any], header: Sequence[str] = HEADER) -> list[Entry | Refusal]:
@@ -164,3 +165,25 @@ def test_an_entry_keeps_its_row_for_the_error_workbook() -> None:
     found = entry(*row(1))
 
     assert found.row == SheetRow(2, tuple(row(1)))
+
+
+@pytest.mark.parametrize("answer", ["已经修好，谢谢反映。", ""])
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("0001-01-01", "早于 2011 年"),
+        ("0001-01-01 00:00", "早于 2011 年"),
+        (FIRST.replace(tzinfo=None), "早于 2011 年"),
+        (FIRST.date(), "早于 2011 年"),
+        ("9999-12-31 23:00-08:00", "在将来"),
+    ],
+)
+def test_a_time_at_the_ends_of_the_calendar_refuses_its_row_alone(
+    written: object, why: str, answer: str
+) -> None:
+    replied = "2019/4/2 10:00:00" if answer else ""
+    odd, good = judged(row(1, 留言时间=written, 答复意见=answer, 答复时间=replied), row(2))
+
+    assert isinstance(odd, Refusal)
+    assert why in odd.line()
+    assert isinstance(good, Entry)
