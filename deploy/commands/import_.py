@@ -112,6 +112,8 @@ def _show_refusals(report: "Report", console: "Console") -> None:
     _show_first(console, [refusal.line() for refusal in report.refusals], "")
     if report.error_workbook:
         console.print(f"没有导入的行和原因：{report.error_workbook}", markup=False)
+    if report.workbook_problem:
+        console.print(printable(report.workbook_problem), markup=False)
     if report.in_progress:
         console.print(f"{report.in_progress} 条还在处理，可稍后再看；处理不了的见 huiying dead list")
     unknown = [

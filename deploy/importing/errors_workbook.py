@@ -1,15 +1,18 @@
 """Gives refused rows back: a workbook beside the file, each row as it was with its number and the reasons."""
 
+import math
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import xlsxwriter
 
 from deploy.importing.columns import Table
 from deploy.importing.reading import Cell
 from deploy.importing.rows import Refusal, text_of
-from deploy.local.errors import LaunchError
+from deploy.local.errors import LaunchError, cause_of
 
 __all__ = ["errors_file", "safe_text", "write_errors"]
 
@@ -31,12 +34,16 @@ def write_errors(file: Path, table: Table, refusals: Sequence[Refusal]) -> Path:
     target = errors_file(file)
     unfinished = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        _write(unfinished, table, refusals)
+        with unfinished.open("wb") as output:  # refused here, before anything is made ready
+            _write(output, table, refusals)
         unfinished.replace(target)
     except (OSError, xlsxwriter.exceptions.FileCreateError) as error:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        cause = next((one for one in (error, *error.args) if isinstance(one, OSError)), OSError())
         raise LaunchError(
-            f"不能写入错误表 {target}（{error}）", "请检查文件夹的权限与磁盘空间后重新导入"
+            f"不能写入错误表 {target}（{cause_of(cause)}）",
+            "请检查文件夹的权限与磁盘空间，或把文件复制到可写的文件夹后重新导入",
         ) from error
     return target
 
@@ -49,7 +56,7 @@ def safe_text(cell: Cell) -> str:
     return text if len(text) <= CELL_TEXT_LIMIT else text[: CELL_TEXT_LIMIT - len(CUT)] + CUT
 
 
-def _write(target: Path, table: Table, refusals: Sequence[Refusal]) -> None:
+def _write(target: BinaryIO, table: Table, refusals: Sequence[Refusal]) -> None:
     with xlsxwriter.Workbook(target, {"constant_memory": True, "strings_to_formulas": False}) as workbook:
         sheet = workbook.add_worksheet("错误")
         bold = workbook.add_format({"bold": True, "text_wrap": True, "valign": "top"})
@@ -69,7 +76,7 @@ def _write(target: Path, table: Table, refusals: Sequence[Refusal]) -> None:
 
 
 def _put(sheet: xlsxwriter.worksheet.Worksheet, line: int, column: int, cell: Cell) -> None:
-    if isinstance(cell, int | float) and not isinstance(cell, bool):
+    if isinstance(cell, int | float) and not isinstance(cell, bool) and math.isfinite(cell):
         sheet.write_number(line, column, cell)
     elif cell != "":
         sheet.write_string(line, column, safe_text(cell))

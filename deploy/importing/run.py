@@ -23,6 +23,7 @@ class Report:
 
     `answers` counts apart; an answer that was refused is listed in the error workbook, its complaint is in.
     `unknown_categories` are rows routed by their words, `unused_columns` columns that mean nothing here.
+    `error_workbook` is None, and `workbook_problem` says why, where it could not be written.
     `in_progress` is how many were not assigned or answered yet when the waiting ended, None without waiting.
     """
 
@@ -37,6 +38,7 @@ class Report:
     dry_run: bool
     in_progress: int | None = None
     refusals: tuple[Refusal, ...] = field(default=(), repr=False)
+    workbook_problem: str | None = None
 
     @property
     def all_in(self) -> bool:
@@ -46,7 +48,7 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The report for a program."""
         found = asdict(self)
-        del found["refusals"]
+        del found["refusals"], found["workbook_problem"]
         return found
 
 
@@ -87,19 +89,29 @@ class Job:
 
     def _report(self, sent: Sent, *, dry_run: bool) -> Report:
         refusals = sorted([*self.refusals, *sent.refusals], key=lambda one: one.row.number)
-        workbook = write_errors(self.file, self.table, refusals) if refusals else None
+        workbook, problem = self._write_errors(refusals)
         return Report(
             read=len(self.entries) + len(self.refusals),
             accepted=sent.complaints.accepted,
             already_there=sent.complaints.already_there,
             refused=len(self.refusals) + sent.complaints.refused,
-            error_workbook=str(workbook) if workbook else None,
+            error_workbook=workbook,
             answers=asdict(sent.answers),
             unknown_categories=tuple(sent.unknown_categories),
             unused_columns=self.table.unused,
             dry_run=dry_run,
             refusals=tuple(refusals),
+            workbook_problem=problem,
         )
+
+    def _write_errors(self, refusals: Sequence[Refusal]) -> tuple[str | None, str | None]:
+        """Where the refused rows were written, and why they could not be; None for each where it is not so."""
+        if not refusals:
+            return None, None
+        try:
+            return str(write_errors(self.file, self.table, refusals)), None
+        except LaunchError as error:  # everything is sent: no reason to lose the report
+            return None, error.line()
 
 
 def open_job(file: Path, source: str, now: datetime) -> Job:

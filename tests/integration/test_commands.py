@@ -114,6 +114,22 @@ def test_refused_rows_are_named_and_end_with_their_own_exit_code(tmp_path: Path)
     assert str(tmp_path / "a.错误.xlsx") in result.stderr
 
 
+def test_what_became_of_an_import_is_told_where_its_error_workbook_cannot_be_written(
+    server: HTTPServer, tmp_path: Path
+) -> None:
+    refused = {"outcome": "refused", "reasons": [{"field": "text", "message": "太长"}]}
+    offer(server, "/api/imports", {"rows": [{"external_id": "1"} | refused]}, "POST")
+    file = write_workbook(tmp_path / f"{'长' * 80}.xlsx", [row(1)])  # a longer name does not fit
+
+    result = run("import", str(file), "--json", "--no-wait")
+
+    report = json.loads(result.stdout)
+    assert (result.exit_code, report["refused"], report["error_workbook"]) == (2, 1, None)
+    assert "第 2 行：留言详情：太长" in result.stderr
+    assert "不能写入错误表" in result.stderr
+    assert "名称太长" in result.stderr
+
+
 def test_an_import_waits_until_all_is_assigned_answered_and_scored(
     server: HTTPServer, tmp_path: Path
 ) -> None:

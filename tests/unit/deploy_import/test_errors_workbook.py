@@ -79,3 +79,16 @@ def test_a_place_that_cannot_be_written_is_said_plainly(tmp_path: Path) -> None:
         write_errors(tmp_path / "a.xlsx", table(), [refused(2, "x")])
 
     assert [one.name for one in tmp_path.iterdir() if stat.S_ISREG(one.stat().st_mode)] == []
+
+
+def test_a_number_that_excel_has_none_for_comes_back_as_text(tmp_path: Path) -> None:
+    file = write_errors(tmp_path / "a.xlsx", table(), [refused(2, float("inf"), float("nan"), 7.5)])
+
+    assert written(file)[1][:3] == ["inf", "nan", 7.5]
+
+
+def test_why_the_workbook_cannot_be_written_is_said_in_chinese(tmp_path: Path) -> None:
+    with pytest.raises(LaunchError, match="不能写入错误表 .*（名称太长）") as told:
+        write_errors(tmp_path / f"{'长' * 80}.csv", table(), [refused(2, *row(1))])
+
+    assert "请检查文件夹" in told.value.line()
