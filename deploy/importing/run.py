@@ -13,8 +13,11 @@ from deploy.importing.reading import read_sheets
 from deploy.importing.rows import Entry, Refusal, judge
 from deploy.importing.sending import Sent, UnknownCategory, send
 from deploy.local.errors import LaunchError
+from services.intake.domain.texts import clean_line, unsafe_character
 
 __all__ = ["Job", "Report", "open_job"]
+
+SOURCE_LIMIT = 100  # characters, intake's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ class Job:
         )
 
     def _write_errors(self, refusals: Sequence[Refusal]) -> tuple[str | None, str | None]:
-        """Where the refused rows were written, and why they could not be; None for each where it is not so."""
+        """Where the refused rows were written, or why they could not be."""
         if not refusals:
             return None, None
         try:
@@ -115,7 +118,11 @@ class Job:
 
 
 def open_job(file: Path, source: str, now: datetime) -> Job:
-    """Read and judge `file`. LaunchError, one line, if it is not a file that can be imported."""
+    """Read and judge `file`, whose rows come from `source` unless they say so themselves.
+
+    LaunchError, one line, if it is not a file that can be imported or `source` no name.
+    """
+    source = _check_source(source)
     table = find_table(read_sheets(file))
     if not table.rows:
         raise LaunchError(f"{file.name} 只有表头，没有数据")
@@ -126,3 +133,15 @@ def open_job(file: Path, source: str, now: datetime) -> Job:
         [one for one in judged if isinstance(one, Entry)],
         [one for one in judged if isinstance(one, Refusal)],
     )
+
+
+def _check_source(source: str) -> str:
+    """The source, cleaned as a row's own is. LaunchError if nothing that can be kept is left of it."""
+    if (character := unsafe_character(source)) is not None:
+        raise LaunchError(f"--source 含有不能保存的字符（{character}）")
+    clean = clean_line(source)
+    if not clean:
+        raise LaunchError("--source 是空的", "请写明这些投诉来自哪个系统")
+    if len(clean) > SOURCE_LIMIT:
+        raise LaunchError(f"--source 太长，最多 {SOURCE_LIMIT} 个字")
+    return clean

@@ -18,6 +18,7 @@ _WRITTEN = re.compile(
     re.ASCII,
 )
 _LAST_SECOND = time(23, 59, 59)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +90,4 @@ def _utc(moment: datetime) -> datetime:
     try:
         return aware.astimezone(UTC)
     except OverflowError:
-        return (datetime.min if moment.year == date.min.year else datetime.max).replace(tzinfo=UTC)
+        return _FIRST if moment.year == date.min.year else _LAST

@@ -172,3 +172,16 @@ async def test_a_batch_is_counted_in_the_audit_trail(at_desk: Desk) -> None:
         "SELECT actor, action, detail->>'accepted', detail->>'refused' FROM audit_entries"
     )
     assert row == ("tester", "answers.import", "1", "1")
+
+
+async def test_an_answer_finds_its_complaint_by_names_that_came_dirty(at_desk: Desk) -> None:
+    (case_id,) = await at_desk.register(message(), origin=Origin.HISTORY)
+
+    dirty = replace(reply("\u20021\x1b\u200b"), source="旧系\x07统\r\n ")
+    nameless = replace(reply("2"), source="\u200b")
+
+    assert await outcomes(at_desk, dirty, nameless) == [
+        ("accepted", None),
+        ("refused", "来源和编号必须填写"),
+    ]
+    assert (await at_desk.names(case_id))[-1] == "answered"

@@ -199,3 +199,24 @@ def test_a_rehearsal_sends_nothing(tmp_path: Path, installation: Installation) -
 def test_a_header_alone_is_nothing_to_import(tmp_path: Path) -> None:
     with pytest.raises(LaunchError, match="只有表头"):
         job(tmp_path)
+
+
+@pytest.mark.parametrize("source", [" hot ", "ho\x1bt\n", "\u200bhot\u3000"])
+def test_a_source_is_cleaned_once_for_complaints_and_answers(tmp_path: Path, source: str) -> None:
+    file = write_workbook(tmp_path / "a.xlsx", [row(1)])
+
+    whole = open_job(file, source, SystemClock().now())
+
+    (entry,) = whole.entries
+    assert entry.answer is not None
+    assert (entry.complaint.source, entry.answer.source, whole.sources) == ("hot", "hot", {"hot"})
+
+
+@pytest.mark.parametrize(
+    ("source", "why"), [(" \u200b", "是空的"), ("a\x00", "空字符 NUL"), ("长" * 101, "最多 100 个字")]
+)
+def test_a_source_that_is_no_name_is_refused_before_anything_is_sent(
+    tmp_path: Path, source: str, why: str
+) -> None:
+    with pytest.raises(LaunchError, match=rf"--source .*{why}"):
+        open_job(tmp_path / "a.xlsx", source, SystemClock().now())

@@ -28,7 +28,7 @@ def clean_text(text: str) -> str:
 
 
 def is_fit_name(name: str) -> bool:
-    """Whether another system's name can be kept; it is not cleaned, for that might make it another name."""
+    """Whether another system's name can be kept once it is cleaned; one with a NUL is refused as it came."""
     return "\x00" not in name
 
 

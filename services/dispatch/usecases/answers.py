@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.dispatch.domain.answers import Imported, clean_text, is_fit_name, misfit, text_problem
 from services.dispatch.domain.cases import Deadline
+from services.dispatch.domain.names import clean_name
 from services.dispatch.store import answers as store
 from services.dispatch.store import cases as case_store
 from services.dispatch.store.answers import ImportedAnswer
@@ -46,6 +47,15 @@ class RecordedAnswer:
         """What names the complaint in its own system."""
         return self.source, self.external_id
 
+    def cleaned(self) -> "RecordedAnswer":
+        """The row as it is kept; its names as intake keeps them."""
+        return replace(
+            self,
+            source=clean_name(self.source),
+            external_id=clean_name(self.external_id),
+            text=clean_text(self.text),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -68,8 +78,8 @@ async def import_answers(
     changes nothing.
     """
     received_at = clock.now()
-    cleaned = [replace(row, text=clean_text(row.text)) for row in rows]
-    problems = [_problem(row, received_at) for row in cleaned]
+    cleaned = [row.cleaned() for row in rows]
+    problems = [_problem(given, clean, received_at) for given, clean in zip(rows, cleaned, strict=True)]
     sound = [row for row, problem in zip(cleaned, problems, strict=True) if problem is None]
     known = await store.meet(session, dict.fromkeys(row.key for row in sound))
     changes = await _locked(session, known.values())
@@ -86,15 +96,17 @@ async def import_answers(
     return results
 
 
-def _problem(row: RecordedAnswer, now: datetime) -> str | None:
+def _problem(given: RecordedAnswer, clean: RecordedAnswer, now: datetime) -> str | None:
     """Return in Chinese what is wrong with a row whatever its complaint, None for a sound one."""
-    if not all(map(is_fit_name, row.key)):
+    if not all(map(is_fit_name, given.key)):
         return UNFIT_TEXT
-    if row.answered_at > now:
+    if not all(clean.key):
+        return "来源和编号必须填写"
+    if clean.answered_at > now:
         return "答复时间在将来"
-    if row.answered_at < TIMED_FROM:
+    if clean.answered_at < TIMED_FROM:
         return f"答复时间早于 {TIMED_FROM.year} 年，没有可用的时效标准"
-    return text_problem(row.text)
+    return text_problem(clean.text)
 
 
 async def _locked(session: AsyncSession, known: Iterable[ImportedAnswer]) -> Changes:

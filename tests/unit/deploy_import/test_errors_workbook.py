@@ -88,7 +88,7 @@ def test_a_number_that_excel_has_none_for_comes_back_as_text(tmp_path: Path) -> 
 
 
 def test_why_the_workbook_cannot_be_written_is_said_in_chinese(tmp_path: Path) -> None:
-    with pytest.raises(LaunchError, match="不能写入错误表 .*（名称太长）") as told:
+    with pytest.raises(LaunchError, match=r"不能写入错误表 .*（名称太长）") as told:
         write_errors(tmp_path / f"{'长' * 80}.csv", table(), [refused(2, *row(1))])
 
     assert "请检查文件夹" in told.value.line()
