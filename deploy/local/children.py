@@ -61,7 +61,7 @@ class Child:
 
     `name` is for programs, `label` is what a person reads. `stop_signal` asks it to end in good order;
     SIGKILL follows after `patience` seconds. Children of a higher `tier` use those of lower ones and stop
-    before them.
+    before them. Of our open files the command inherits `pass_fds` alone, under their numbers.
     """
 
     name: str
@@ -74,6 +74,7 @@ class Child:
     tier: int = 0
     stop_signal: signal.Signals = signal.SIGTERM
     patience: float = 20.0
+    pass_fds: Sequence[int] = ()
     spawn: Callable[[], Process | None] | None = None
     process: Process | None = None
 
@@ -98,6 +99,7 @@ class Child:
                     env=dict(self.env),
                     cwd=self.cwd,
                     start_new_session=True,
+                    pass_fds=self.pass_fds,
                     user=uid,
                     group=gid,
                     extra_groups=groups,

@@ -15,6 +15,7 @@ from deploy.local.errors import LaunchError, cause_of
 __all__ = [
     "cache_home",
     "check_port",
+    "claim_port",
     "exclusive",
     "free_ports",
     "make_folder",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 LOOPBACK = "127.0.0.1"
+BACKLOG = 1024  # connections that wait to be accepted
 LOWEST_PORT, USUAL_OUTGOING_PORT = 15000, 32768
 
 
@@ -104,16 +106,43 @@ def _lowest_outgoing_port() -> int:
 
 def check_port(port: int) -> None:
     """Return if a server of ours could listen on this loopback port now; else LaunchError."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except PermissionError as error:
-            raise LaunchError(f"没有权限使用端口 {port}", "请用 --port 换一个 1024 以上的端口") from error
-        except OSError as error:
-            raise LaunchError(
-                f"端口 {port} 已被别的程序占用", "请停止那个程序，或用 --port 换一个端口"
-            ) from error
+    with socket.socket() as probe, _refusals(port):
+        _bind(probe, port)
+
+
+def claim_port(port: int) -> socket.socket:
+    """Listen on this loopback port, for a server of ours to inherit; nobody else can until it is closed.
+
+    A server that binds the port itself might ask to share it (SO_REUSEPORT), as two gateways would.
+    LaunchError if somebody else has it.
+    """
+    door = socket.socket()
+    try:
+        with _refusals(port):
+            _bind(door, port)
+            door.listen(BACKLOG)
+    except LaunchError:
+        door.close()
+        raise
+    return door
+
+
+def _bind(socket_: socket.socket, port: int) -> None:
+    socket_.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of before may linger
+    socket_.bind((LOOPBACK, port))
+
+
+@contextmanager
+def _refusals(port: int) -> Iterator[None]:
+    """Say in Chinese why the system does not give the port."""
+    try:
+        yield
+    except PermissionError as error:
+        raise LaunchError(f"没有权限使用端口 {port}", "请用 --port 换一个 1024 以上的端口") from error
+    except OSError as error:
+        raise LaunchError(
+            f"端口 {port} 已被别的程序占用", "请停止那个程序，或用 --port 换一个端口"
+        ) from error
 
 
 def port_is_free(port: int) -> bool:

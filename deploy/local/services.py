@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,7 +16,7 @@ from deploy.local.errors import LaunchError
 from deploy.local.forkserver import ForkServer
 from deploy.local.installation import Installation
 from deploy.local.orphans import MARK, UNNAMED
-from deploy.local.places import LOOPBACK, port_is_free
+from deploy.local.places import LOOPBACK
 
 __all__ = [
     "Addresses",
@@ -97,21 +98,25 @@ def find_gateway() -> str:
     return found
 
 
-def gateway(addresses: Addresses, home: Path, log: Path) -> Child:
-    """Describe the gateway as a child process; `home` is where it may keep files of its own."""
-    host, port = addresses.url.removeprefix("http://").split(":")
+def gateway(addresses: Addresses, door: socket.socket, home: Path, log: Path) -> Child:
+    """Describe the gateway as a child process.
+
+    It accepts at `door`, which listens and outlives it; `home` is where it may keep files of its own.
+    """
     env = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(home),
         "XDG_DATA_HOME": str(home),
         "XDG_CONFIG_HOME": str(home),
         MARK: os.environ.get(MARK, ""),
-        "HUIYING_SITE": f"http://:{port}",
-        "HUIYING_BIND": host,
+        "HUIYING_SITE": f"http://:{addresses.url.rsplit(':', 1)[1]}",
+        "HUIYING_BIND": f"fd/{door.fileno()}",
         **{f"HUIYING_{name.upper()}": address for name, address in addresses.services.items()},
     }
     command = [find_gateway(), "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"]
-    return Child("gateway", LABELS["gateway"], command, log, env=env, cwd=home, tier=2)
+    return Child(
+        "gateway", LABELS["gateway"], command, log, env=env, cwd=home, tier=2, pass_fds=(door.fileno(),)
+    )
 
 
 def wait_for_service(child: Child, address: str, alive: Callable[[], bool]) -> None:
@@ -127,18 +132,18 @@ def wait_for_service(child: Child, address: str, alive: Callable[[], bool]) -> N
     raise LaunchError(f"{child.label}没有启动成功（{detail[:300]}）", f"详见日志 {child.log}")
 
 
-def wait_for_gateway(child: Child, port: int, alive: Callable[[], bool]) -> None:
-    """Return when the gateway listens. LaunchError if it ended or does not in time."""
+def wait_for_gateway(child: Child, url: str, alive: Callable[[], bool]) -> None:
+    """Return when the gateway answers, whatever it says. LaunchError if it ended or does not in time."""
     give_up = monotonic() + START_LIMIT
     while alive() and monotonic() < give_up:
-        if not port_is_free(port):
+        if _ask(url.removeprefix("http://"), "/livez", patience=1)[0]:
             return
         sleep(0.03)
     raise LaunchError(f"{child.label}没有启动成功（{child.last_lines(1)[:300]}）", f"详见日志 {child.log}")
 
 
-def _ask(address: str, path: str) -> tuple[int, str]:
-    connection = HTTPConnection(address, timeout=5)
+def _ask(address: str, path: str, patience: float = 5) -> tuple[int, str]:
+    connection = HTTPConnection(address, timeout=patience)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,7 @@ from deploy.local.installation import (
 )
 from deploy.local.kafka import Kafka
 from deploy.local.orphans import MARK, reclaim, record_running
-from deploy.local.places import check_port
+from deploy.local.places import check_port, claim_port
 from deploy.local.postgres import Postgres, postgres_folder
 from deploy.local.properties import check_data_folder
 from deploy.local.report import show
@@ -96,6 +97,10 @@ class _Run:
             names = "、".join(LABELS[name] for name in left_behind)
             self.say(f"上次没有正常停止，已收回遗留的进程：{names}")
         self.launch.check()  # what is missing is said before anything is put in
+        with claim_port(self.launch.port) as door:  # for life: of two at once, one is refused here
+            self._run(door)
+
+    def _run(self, door: socket.socket) -> None:
         choose_ports(self.installation, self.launch.port)
         self._decide_on_demonstration()
         addresses = Addresses(self.installation, self.launch.port)
@@ -104,7 +109,7 @@ class _Run:
         if sys.platform == "linux":
             self.forks = ForkServer(self.logs / "forkserver.log")
         try:
-            self._start(addresses)
+            self._start(addresses, door)
             self._end_forks()
             self._describe(addresses)
             self._demonstrate(addresses)
@@ -113,6 +118,7 @@ class _Run:
         except _StoppedError:
             self.say("已取消启动")
         finally:
+            door.close()  # else who comes now would wait until all has stopped
             self._stop(addresses)
 
     def _decide_on_demonstration(self) -> None:
@@ -123,7 +129,7 @@ class _Run:
         elif self.installation.demonstration is not Demonstration.DECLINED and not self.launch.demo:
             self.say("演示账号在以前启动时已经放入，--no-demo 不会移除它们；不需要的请由系统管理员停用")
 
-    def _start(self, addresses: Addresses) -> None:
+    def _start(self, addresses: Addresses, door: socket.socket) -> None:
         services = {
             name: service(name, addresses, self.logs / f"{name}.log", self.forks) for name in SERVICES
         }
@@ -134,8 +140,8 @@ class _Run:
                 self._prepare(addresses)
         with self.console.status("正在启动四个服务和网关"):
             self._start_all(services)
-            front = gateway(addresses, self.installation.folder("gateway"), self.logs / "gateway.log")
-            self._start_one(front, lambda alive: wait_for_gateway(front, self.launch.port, alive))
+            front = gateway(addresses, door, self.installation.folder("gateway"), self.logs / "gateway.log")
+            self._start_one(front, lambda alive: wait_for_gateway(front, addresses.url, alive))
             for name, child in services.items():
                 self._wait(child, partial(wait_for_service, child, addresses.services[name]))
 

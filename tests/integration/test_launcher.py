@@ -140,6 +140,30 @@ def test_a_port_in_use_is_one_clear_line(launched: Launched, tmp_path: Path) -> 
     assert "Traceback" not in done.stderr
 
 
+def test_of_two_started_at_once_on_one_port_one_comes_up_alone(tmp_path: Path) -> None:
+    both = [Launched(tmp_path / name) for name in ("one", "other")]
+    both[1].port = both[0].port
+    try:
+        for each in both:
+            each.folder.mkdir()
+            each.begin()
+        (ended,) = eventually_sync(
+            lambda: [each for each in both if each.process and each.process.poll() is not None], timeout=240
+        )
+        (running,) = [each for each in both if each is not ended]
+        eventually_sync(running.descriptor_file.exists, timeout=240)
+
+        assert ended.process is not None
+        assert ended.process.returncode == 1
+        assert f"端口 {ended.port} 已被别的程序占用" in ended.output
+        assert not (ended.data_dir / "running.json").exists()
+        assert answers(running.url)
+    finally:
+        for each in both:
+            each.stop()
+            each.remove()
+
+
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     (port,) = free_ports(1)

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import signal
+import socket
 import stat
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from deploy.local.installation import Demonstration, choose_ports, open_installa
 from deploy.local.java import find_java
 from deploy.local.kafka import new_cluster_id
 from deploy.local.orphans import STORES
-from deploy.local.places import free_ports, make_folder, port_is_free
+from deploy.local.places import claim_port, free_ports, make_folder, port_is_free
 from deploy.local.postgres import Postgres
 from deploy.local.up import Launch, _Run
 
@@ -166,6 +167,19 @@ def test_a_port_somebody_listens_on_is_not_free() -> None:
     (port,) = free_ports(1)
 
     assert port_is_free(port)
+
+
+def test_a_claimed_port_is_nobody_elses_and_listens() -> None:
+    (port,) = free_ports(1)
+    with claim_port(port), socket.socket() as sharing:
+        with pytest.raises(LaunchError, match=f"端口 {port} 已被别的程序占用"):
+            claim_port(port)
+        sharing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # as a gateway would
+        with pytest.raises(OSError, match="in use"):
+            sharing.bind(("127.0.0.1", port))
+        socket.create_connection(("127.0.0.1", port)).close()
+
+    claim_port(port).close()
 
 
 def described(url: str) -> Descriptor:
