@@ -182,7 +182,7 @@ class Desk:
 
         async def known() -> bool:
             reference = await run_unit(self.sessions, self.knowledge.get)
-            return reference.calendar.version == body["version"]
+            return bool(reference.calendar.version == body["version"])
 
         await eventually(known)
 
