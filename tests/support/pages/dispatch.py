@@ -23,7 +23,7 @@ def task(
         "complaint_id": case_id(number),
         "number": f"HY-2611-{number:06d}-X",
         "category_name": "日常维修",
-        "location": "东区 12 号楼 3 单元 501",
+        "location": "东区 ***",
         "summary": "厨房水管一直滴水，昨天报过一次没人来，家里有老人，请尽快安排师傅上门看看。",
         "urgency": urgency,
         "state": state,
