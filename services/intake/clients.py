@@ -62,15 +62,15 @@ class Limits:
         return self._count(self._register, "register", client)
 
     def look_up(self, client: str, number: str) -> int:
-        """Count a look-up by `client`: as a failed one of theirs and of `number`, until `found`."""
+        """Count a look-up by `client`: as a failed one of theirs and of `number`, until taken back."""
         return (
             self._count(self._track, "track", client)
             or self._count(self._track_failed, "failed", client)
             or self._count(self._track_number, "number", number)
         )
 
-    def found(self, client: str, number: str) -> None:
-        """Take back that a look-up failed."""
+    def take_back(self, client: str, number: str) -> None:
+        """Forget that a look-up failed: it found something, or could not be made."""
         self._counters.decr(self._track_failed.key_for("failed", client))
         self._counters.decr(self._track_number.key_for("number", number))
 

@@ -269,6 +269,17 @@ async def test_guessing_numbers_ends_soon_and_who_knows_theirs_is_not_counted(
         assert (await desk.client.get("/track", params=right, headers=elsewhere)).status_code == 303
 
 
+async def test_a_look_up_that_could_not_be_made_is_no_failed_one(postgres: PostgresServer) -> None:
+    async with serving(postgres, track_failed_rate="2/hour", track_number_rate="2/hour") as desk:
+        await desk.post(report(phone="13812345678"))
+        right = {"number": await desk.value("SELECT number FROM complaints"), "phone_tail": "5678"}
+        await desk.rows("ALTER TABLE complaints RENAME TO away")
+        statuses = [(await desk.client.get("/track", params=right)).status_code for _ in range(4)]
+        await desk.rows("ALTER TABLE away RENAME TO complaints")
+        assert statuses == [500] * 4
+        assert (await desk.client.get("/track", params=right)).status_code == 303
+
+
 async def test_unknown_links_are_404(desk: Desk) -> None:
     for path in ("/track/nonsense", "/registered/nonsense", "/api/track/nonsense"):
         assert (await desk.client.get(path)).status_code == 404

@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.intake.desk import DeskDep, PagesDep
+from services.intake.desk import Desk, DeskDep, PagesDep
 from services.intake.domain.numbers import parse_number
 from services.intake.store.reading import find_record, find_tail_match
 from services.intake.usecases.tracking import tracking_view
@@ -55,13 +56,9 @@ def build_router() -> APIRouter:
         number = parse_number(asked.number)
         if number is None or asked.errors():
             return _page(request, pages, asked, 422, asked.errors())
-        client = desk.client(request.scope)
-        if wait := desk.limits.look_up(client, number):
-            raise await desk.too_often(wait)
-        token = await find_tail_match(session, number, asked.phone_tail.strip())
+        token = await _find(request, session, desk, number, asked.phone_tail.strip())
         if token is None:
             return _page(request, pages, asked, 404, {"number": _NOT_FOUND})
-        desk.limits.found(client, number)
         return RedirectResponse(f"/track/{token}", 303)
 
     @router.get("/track/{token}")
@@ -75,6 +72,21 @@ def build_router() -> APIRouter:
         return pages.page(request, "track_result.html", complaint=view)
 
     return router
+
+
+async def _find(request: Request, session: AsyncSession, desk: Desk, number: str, tail: str) -> str | None:
+    """The token of the complaint meant, None where there is none: only that counts as failed."""
+    client = desk.client(request.scope)
+    if wait := desk.limits.look_up(client, number):
+        raise await desk.too_often(wait)
+    try:
+        token = await find_tail_match(session, number, tail)
+    except Exception:
+        desk.limits.take_back(client, number)
+        raise
+    if token is not None:
+        desk.limits.take_back(client, number)
+    return token
 
 
 def _page(

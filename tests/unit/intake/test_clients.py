@@ -73,12 +73,12 @@ def test_a_look_up_that_found_something_is_no_failed_one() -> None:
     counted = limits(track_failed="2/hour", track_number="2/hour")
     for _ in range(9):
         assert counted.look_up("c", "HY-1") == 0
-        counted.found("c", "HY-1")
+        counted.take_back("c", "HY-1")
 
 
 def test_all_look_ups_are_counted_per_client() -> None:
     counted = limits(track="2/minute")
     for number in ("HY-1", "HY-2"):
         assert counted.look_up("c", number) == 0
-        counted.found("c", number)
+        counted.take_back("c", number)
     assert 50 < counted.look_up("c", "HY-3") <= 60
