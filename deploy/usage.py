@@ -18,9 +18,15 @@ def _similar(found: "re.Match[str]") -> str:
     return f"没有选项 {found[1]}，相近的有：{found[2].replace(', ', '、')}"
 
 
+def _similar_commands(found: "re.Match[str]") -> str:
+    commands = "、".join(re.findall(r"[\w-]+", found[2]))
+    return f"没有命令 {found[1]}，相近的有：{commands}"
+
+
 _PHRASES: Final[tuple[_Phrase, ...]] = (
     (r"Missing command\.", "缺少命令"),
-    (r"No such command '(.+?)'\.", r"没有命令 \1"),
+    (r"No such command ['\"](.+)['\"]\. Did you mean (.+)\?", _similar_commands),
+    (r"No such command ['\"](.+)['\"]\.", r"没有命令 \1"),
     (r"No such option: (\S+) \(Possible options: (.+)\)", _similar),
     (r"No such option: (\S+)", r"没有选项 \1"),
     (r"Missing argument '(.+?)'\. Choose from:(.+)", _one_of),

@@ -13,6 +13,10 @@ SERVICES = "service 只能是：intake、dispatch、assessment、notify"
     ("line", "expected"),
     [
         ("nonsense", "没有命令 nonsense"),
+        ("dead lst", "没有命令 lst，相近的有：list"),
+        ("dead re'play", "没有命令 re'play，相近的有：replay"),
+        ("it's", "没有命令 it's"),
+        ("importt", "没有命令 importt，相近的有：import"),
         ("statement", "缺少选项 --month"),
         ("statement --month", "选项 --month 后面缺少值"),
         ("statement --mont 2019-04", "没有选项 --mont，相近的有：--json、--month、--unit"),
