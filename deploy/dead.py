@@ -1,5 +1,6 @@
 """Dead letters of the four services, over their APIs."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -7,8 +8,18 @@ from uuid import UUID
 
 from deploy.client import Client, RefusedError
 from deploy.local.errors import LaunchError
+from shared.deadletters import MOST_LISTED
 
-__all__ = ["PREFIXES", "REASONS", "in_words", "list_letters", "services_of", "settle", "show_letter"]
+__all__ = [
+    "PREFIXES",
+    "REASONS",
+    "cut_short",
+    "in_words",
+    "list_letters",
+    "services_of",
+    "settle",
+    "show_letter",
+]
 
 PREFIXES: Mapping[str, str] = {
     "intake": "",
@@ -51,6 +62,15 @@ def list_letters(client: Client, services: Sequence[str]) -> list[dict[str, Any]
         for service in services
         for letter in client.get(f"{PREFIXES[service]}/api/dead-letters")
     ]
+
+
+def cut_short(letters: Sequence[Mapping[str, Any]]) -> str | None:
+    """Say of which services there may be more than these letters; None where these are all."""
+    counts = Counter(one["service"] for one in letters)
+    full = [service for service, count in counts.items() if count >= MOST_LISTED]
+    if not full:
+        return None
+    return f"{'、'.join(full)} 只显示最早的 {MOST_LISTED} 条死信，处理以后再列出，就能看到其余的"
 
 
 def show_letter(client: Client, services: Sequence[str], letter_id: UUID) -> dict[str, Any]:

@@ -22,9 +22,21 @@ from shared.ids import uuid7
 from shared.inbox import pend
 from shared.wire import Envelope, RawRecord, Unreadable, read_envelope
 
-__all__ = ["DeadLetter", "SettleError", "dead_letters", "discard", "find", "list_open", "record", "replay"]
+__all__ = [
+    "MOST_LISTED",
+    "DeadLetter",
+    "SettleError",
+    "dead_letters",
+    "discard",
+    "find",
+    "list_open",
+    "record",
+    "replay",
+]
 
 _MIRROR_LIMIT = 900_000
+MOST_LISTED = 200
+"""Dead letters in one list; more are seen as these are settled."""
 _HEADERS_LIMIT = 50_000
 """Bytes of body and headers that the mirror of a record takes over; Kafka takes a record of 1 MB."""
 
@@ -165,7 +177,7 @@ _COLUMNS = (
 )
 
 
-async def list_open(session: AsyncSession, *, limit: int = 200) -> Sequence[DeadLetter]:
+async def list_open(session: AsyncSession, *, limit: int = MOST_LISTED) -> Sequence[DeadLetter]:
     """Unsettled dead letters, oldest first."""
     rows = await session.execute(
         sa.select(*_COLUMNS)

@@ -33,11 +33,13 @@ def register(app: typer.Typer) -> None:
 def list_(service: Service = None, as_json: AsJson = False, url: Url = LOCAL) -> None:
     """List unsettled dead letters."""
     from deploy.client import connect  # noqa: PLC0415 - heavy
-    from deploy.dead import list_letters, services_of  # noqa: PLC0415 - heavy
+    from deploy.dead import cut_short, list_letters, services_of  # noqa: PLC0415 - heavy
 
     services = services_of(service)
     with connect(url) as client:
         letters = list_letters(client, services)
+    if (more := cut_short(letters)) is not None:
+        typer.echo(more, err=True)
     if as_json:
         _print_json(letters)
         return

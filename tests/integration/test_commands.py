@@ -16,6 +16,7 @@ from deploy.cli import app
 from deploy.client import TOKEN_VARIABLE
 from deploy.local.errors import LaunchError
 from deploy.terminal import printable
+from shared.deadletters import MOST_LISTED
 from tests.support.import_files import HEADER, row, write_workbook
 
 LETTER = {
@@ -249,6 +250,21 @@ def test_a_listed_dead_letter_has_an_id_to_copy_at_any_width(server: HTTPServer)
         assert shown.split()[0] == LETTER["id"]
         assert "键：无" in shown
         assert len(shown) < 500
+
+
+@pytest.mark.parametrize(("number", "more"), [(MOST_LISTED, True), (MOST_LISTED - 1, False)])
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_list_of_dead_letters_that_is_cut_short_says_so(
+    server: HTTPServer, number: int, more: bool, form: tuple[str, ...]
+) -> None:
+    offer(server, "/dispatch/api/dead-letters", [LETTER] * number)
+    offer(server, "/api/dead-letters", [LETTER])
+
+    for service in ("dispatch", "intake"):
+        listed = run("dead", "list", "--service", service, *form)
+        told = "dispatch 只显示最早的 200 条死信" in listed.stderr
+        assert told is (more and service == "dispatch")
+        assert "只显示" not in listed.stdout
 
 
 def test_why_a_dead_letter_is_one_is_said_in_words(server: HTTPServer) -> None:
