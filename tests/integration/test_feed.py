@@ -54,6 +54,16 @@ async def test_a_wrong_question_is_refused(dispatch: Dispatch, query: str) -> No
         assert (await client.get(f"/dispatch/api/feed?{query}")).status_code == 422
 
 
+@pytest.mark.parametrize("position", ["water.²", "²", "x", f"{2**63}", "repair.1"])
+async def test_a_stream_from_a_position_that_is_none_is_refused(dispatch: Dispatch, position: str) -> None:
+    async with dispatch.client(await dispatch.token(Role.UNIT_MEMBER, "water")) as client:
+        asked = await client.get(STREAM, params={"after": position})
+        resumed = await client.get(STREAM, headers={"Last-Event-ID": position.encode()})
+
+    assert (asked.status_code, asked.json()["errors"][0]["field"]) == (422, "after")
+    assert (resumed.status_code, resumed.json()["errors"][0]["field"]) == (422, "Last-Event-ID")
+
+
 async def test_those_who_see_all_name_the_unit(dispatch: Dispatch) -> None:
     async with dispatch.client(await dispatch.token(Role.COMPANY_LEADER)) as client:
         assert (await client.get("/dispatch/api/feed")).status_code == 422

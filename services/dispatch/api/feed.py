@@ -98,6 +98,12 @@ async def stream(
     after: Annotated[str | None, Query(max_length=20)] = None,
     last_event_id: Annotated[str | None, Header(max_length=20)] = None,
 ) -> FeedResponse:
-    """The same changes as server-sent events, as they happen; resumes behind Last-Event-ID or `after`."""
-    cursor = decode_cursor(last_event_id or after, [unit])
+    """The same changes as server-sent events, as they happen; resumes behind Last-Event-ID or `after`.
+
+    422 for a position that is none: who resumes misses nothing, or is told.
+    """
+    asked = last_event_id or after
+    cursor = decode_cursor(asked, [unit])
+    if asked and cursor is None:
+        raise field_problem("Last-Event-ID" if last_event_id else "after", "不是有效的位置")
     return FeedResponse(request, UnitFeedView(unit), cursor, who)
