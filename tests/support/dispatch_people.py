@@ -20,7 +20,7 @@ from services.dispatch.feed import Hub
 from services.dispatch.settings import DispatchSettings
 from services.dispatch.store.feed import recorded
 from services.dispatch.usecases.directory import NewPerson, add_person, signing_key
-from shared.auth import mint
+from shared.auth import SignInRequiredError, Verifier, mint
 from shared.clock import SystemClock
 from shared.contracts.dispatch import Role
 from shared.database import run_unit
@@ -31,6 +31,7 @@ from shared.runtime import Runtime
 from shared.server import Protocol
 from tests.support.dispatch import Desk, complaint, desk, minutes_ago
 from tests.support.infrastructure import PostgresServer
+from tests.support.wait import eventually
 
 __all__ = ["Dispatch", "HandClock", "Stream", "dispatch_app", "served"]
 
@@ -90,11 +91,24 @@ class Dispatch:
             if name not in self.people:
                 person = await add_person(session, NewPerson(name, name, role, unit), self.clock)
                 self.people[name] = person.id
-                self.app.state.verifier._directory._value = None  # else it takes a second to know them
             key = await signing_key(session, self.clock)
             return mint(key, self.people[name], token_id=str(uuid7()), now=self.clock.now())
 
-        return await run_unit(self.runtime.sessions, work)
+        is_new = name not in self.people
+        token = await run_unit(self.runtime.sessions, work)
+        if is_new:
+            await eventually(lambda: self._is_known(token))
+        return token
+
+    async def _is_known(self, token: str) -> bool:
+        """Whether the replica has read of the token's holder; made to read at once, else it takes a second."""
+        verifier: Verifier = self.app.state.verifier
+        try:
+            await verifier.verify(token)
+        except SignInRequiredError:
+            verifier._directory._value = None
+            return False
+        return True
 
     async def add_case(self, unit: str = "water") -> UUID:
         """A case that was just assigned to a unit, on its feed."""
