@@ -101,7 +101,7 @@ class Dispatch:
         return token
 
     async def _is_known(self, token: str) -> bool:
-        """Whether the replica has read of the token's holder; made to read at once, else it takes a second."""
+        """Whether the replica knows the token's holder; made to read at once, or it takes a second."""
         verifier: Verifier = self.app.state.verifier
         try:
             await verifier.verify(token)
