@@ -85,7 +85,13 @@ def java_environment() -> dict[str, str]:
 
 def format_checkpoint(parts: KafkaParts, java: Java, command: Sequence[str], scratch: Path) -> None:
     """Run Kafka's own formatter (`command`, which formats `scratch`) and keep the checkpoint it writes."""
-    done = subprocess.run(command, env=java_environment(), capture_output=True, check=False)
+    done = subprocess.run(
+        command,
+        env=java_environment(),
+        capture_output=True,
+        check=False,
+        start_new_session=True,  # a Ctrl-C is for us, who stop when this is done
+    )
     made = scratch / CHECKPOINT
     if done.returncode != 0 or not made.exists():
         detail = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["?"]

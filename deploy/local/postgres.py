@@ -146,6 +146,7 @@ class Postgres:
                 cwd="/",
                 capture_output=True,
                 check=False,
+                start_new_session=True,  # a Ctrl-C is for us, who stop when this is done
                 user=uid,
                 group=gid,
                 extra_groups=groups,

@@ -9,7 +9,10 @@ import pytest
 
 from deploy.local import supervisor as supervisors
 from deploy.local.children import Child, ProcessIdentity
+from deploy.local.java import Java
+from deploy.local.kafka_parts import CHECKPOINT, KafkaParts, format_checkpoint
 from deploy.local.orphans import MARK, reclaim, record_running
+from deploy.local.postgres import Postgres
 from deploy.local.supervisor import Supervisor
 from tests.support.wait import eventually_sync
 
@@ -142,3 +145,20 @@ def test_a_process_that_was_not_recorded_in_time_is_known_by_its_mark(tmp_path: 
     assert not marked.alive
     assert other.alive
     other.stop()
+
+
+def test_what_prepares_a_first_start_does_not_hear_the_ctrl_c_of_the_terminal(tmp_path: Path) -> None:
+    told = "import os, sys; open(sys.argv[-1] + '/told', 'w').write(str(os.getsid(0)))"
+    initdb = tmp_path / "initdb"
+    initdb.write_text(f"#!{sys.executable}\nimport sys\nsys.argv = sys.argv[:3]\n{told}\n")
+    initdb.chmod(0o755)
+    parts = KafkaParts(tmp_path / "parts", ())
+    parts.folder.mkdir()
+    told_as_checkpoint = told.replace("told", CHECKPOINT)
+
+    Postgres(tmp_path, 1, "secret")._initdb(initdb, tmp_path, None)
+    command = [sys.executable, "-c", told_as_checkpoint, str(tmp_path)]
+    format_checkpoint(parts, Java(Path("java"), "25"), command, tmp_path)
+
+    assert (tmp_path / "told").read_text() != str(os.getsid(0))
+    assert parts.checkpoint.read_text() != str(os.getsid(0))
