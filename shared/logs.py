@@ -15,6 +15,8 @@ from contextvars import ContextVar
 import msgspec
 import structlog
 
+from shared.log_floods import LEFT_OUT, Dam
+
 __all__ = ["REQUEST_ID", "configure", "get_logger"]
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -77,9 +79,10 @@ def _configure_standard_logging(
     level: int, shared: "list[structlog.typing.Processor]", render: structlog.typing.Processor
 ) -> None:
     handler = logging.StreamHandler(sys.stdout)
+    handler.addFilter(Dam("aiokafka"))  # without a broker it says so hundreds of times a second
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder({LEFT_OUT})],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )

@@ -50,6 +50,20 @@ def test_standard_logging_comes_the_same_way() -> None:
     assert (line["service"], line["event"], line["level"]) == ("test", "half of 7", "warning")
 
 
+def test_a_library_that_repeats_itself_is_heard_once() -> None:
+    lines = lines_of(
+        "kafka = logging.getLogger('aiokafka.conn')\n"
+        "for port in range(500):\n    kafka.error('no broker at %s', port)\n    log.error('ours')\n"
+        "logging.getLogger('aiokafka.client').error('other', extra={'left_out': 7})"
+    )
+
+    events = [line["event"] for line in lines]
+    assert events.count("no broker at 0") == 1
+    assert events.count("ours") == 500
+    assert len(events) == 502
+    assert lines[-1]["left_out"] == 7
+
+
 def test_the_level_holds_for_both() -> None:
     assert not lines_of("log.info('quiet'); logging.getLogger('library').info('quiet')", "WARNING")
 
