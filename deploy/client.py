@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from deploy.address import DEFAULT_URL, split_address
 from deploy.local.descriptor import find_descriptor
 from deploy.local.errors import LaunchError
 
 __all__ = ["DEFAULT_URL", "TOKEN_VARIABLE", "Client", "RefusedError", "connect"]
 
-DEFAULT_URL = "http://127.0.0.1:8080"
 TOKEN_VARIABLE = "HUIYING_TOKEN"  # noqa: S105 - the name of a variable
 
 PATIENCE = 60.0  # seconds in which a service that answered before may restart
@@ -51,15 +51,14 @@ def _certificates() -> ssl.SSLContext:
 
 
 def _address(url: str) -> str:
-    """Scheme, host and port of `url`. LaunchError if it has none."""
-    parts = urlsplit(url)
+    """Scheme, host and port of `url`. LaunchError if it is no address."""
+    parts = split_address(url)
+    address = f"{parts.scheme}://{parts.netloc}"
     try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    if parts.scheme not in {"http", "https"} or not parts.hostname or port == -1:
-        raise LaunchError(f"地址不对：{url}", f"应像 {DEFAULT_URL}")
-    return f"{parts.scheme}://{parts.netloc}"
+        httpx.URL(address).host.encode("idna")
+    except (httpx.InvalidURL, UnicodeError) as error:  # a host that cannot be one
+        raise LaunchError(f"地址不对：{url}", f"应像 {DEFAULT_URL}") from error
+    return address
 
 
 def _token(address: str) -> str:

@@ -9,8 +9,8 @@ import re
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from deploy.address import split_address
 from deploy.local.errors import LaunchError
 from deploy.local.places import make_folder, state_home, write_private
 from shared.clock import SystemClock
@@ -39,7 +39,7 @@ class Descriptor:
 
 
 def _file(url: str) -> Path:
-    parts = urlsplit(url)
+    parts = split_address(url)
     host = "127.0.0.1" if parts.hostname in {"localhost", "::1", None} else parts.hostname
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return state_home() / f"{re.sub(r'[^A-Za-z0-9.-]', '_', host)}_{port}.json"
@@ -54,7 +54,10 @@ def write_descriptor(descriptor: Descriptor) -> Path:
 
 
 def find_descriptor(url: str) -> Descriptor | None:
-    """Return what is known of the installation at `url`, None if this user started none there."""
+    """Return what is known of the installation at `url`, None if this user started none there.
+
+    LaunchError if `url` is no address, or what is known cannot be read.
+    """
     file = _file(url)
     if not file.exists():
         return None

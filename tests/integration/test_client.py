@@ -10,7 +10,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from deploy.client import TOKEN_VARIABLE, Client, RefusedError, connect
-from deploy.local.descriptor import Descriptor, write_descriptor
+from deploy.local.descriptor import Descriptor, find_descriptor, write_descriptor
 from deploy.local.errors import LaunchError
 from deploy.local.places import free_ports
 
@@ -82,10 +82,20 @@ def test_without_a_token_both_ways_to_one_are_named() -> None:
     assert TOKEN_VARIABLE in refused.value.line()
 
 
-@pytest.mark.parametrize("url", ["", "127.0.0.1:8080", "ftp://a", "http://", "http://a:x", "http://a:99999"])
+@pytest.mark.parametrize(
+    "url",
+    ["", "127.0.0.1:8080", "ftp://a", "http://", "http://a:x", "http://a:99999", "http://[bad", "http://a:0"],
+)
 def test_what_is_no_address_is_said_so(url: str) -> None:
+    for ask in (connect, find_descriptor):
+        with pytest.raises(LaunchError, match="地址不对"):
+            ask(url)
+
+
+@pytest.mark.parametrize("host", ["a\x7fb", "a..b", "xn--", "a" * 64])
+def test_a_host_that_cannot_be_one_is_said_so(host: str) -> None:
     with pytest.raises(LaunchError, match="地址不对"):
-        connect(url)
+        connect(f"http://{host}")
 
 
 def test_a_service_that_restarts_is_waited_for(
