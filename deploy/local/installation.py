@@ -5,16 +5,15 @@ where possible (the inner ports).
 """
 
 import fcntl
-import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
 from deploy.databases import ROLES, SERVICES
 from deploy.local.errors import LaunchError, cause_of
+from deploy.local.installation_file import Demonstration, read_content
 from deploy.local.kafka import new_cluster_id
 from deploy.local.places import free_ports, make_folder, port_is_free, write_private
 
@@ -22,15 +21,6 @@ __all__ = ["Demonstration", "Installation", "choose_ports", "is_installed", "ope
 
 PORTS = ("kafka", "kafka_controller", "postgres", *SERVICES)
 FILE = "installation.json"
-
-
-class Demonstration(StrEnum):
-    """Whether demonstration data belong to an installation, decided at its first start."""
-
-    UNDECIDED = "undecided"
-    WANTED = "wanted"
-    LOADED = "loaded"
-    DECLINED = "declined"
 
 
 @dataclass(slots=True)
@@ -94,14 +84,13 @@ def _load(data_dir: Path) -> Installation:
         return _create(data_dir)
     file = data_dir / FILE
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        content["demonstration"] = Demonstration(content["demonstration"])
-        return Installation(data_dir=data_dir, **content)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        why = cause_of(error) if isinstance(error, OSError) else error
+        content = read_content(file)
+    except ValueError as error:
         raise LaunchError(
-            f"不能读取 {file}（{why}）", "请恢复备份，或用 --data-dir 另选一个文件夹"
+            f"不能读取 {file}（{error}）", "请恢复备份，或用 --data-dir 另选一个文件夹"
         ) from error
+    content["demonstration"] = Demonstration(content["demonstration"])
+    return Installation(data_dir=data_dir, **content)
 
 
 def is_installed(data_dir: Path) -> bool:

@@ -99,10 +99,53 @@ def test_a_folder_where_the_lock_belongs_is_a_clear_error(tmp_path: Path) -> Non
         pass
 
 
-def test_a_broken_installation_file_is_a_clear_error(tmp_path: Path) -> None:
-    (tmp_path / "installation.json").write_text("{")
+@pytest.mark.parametrize("content", ["{", "[" * 100_000, "[]", "null", b"\xff\xfe", '"id"'])
+def test_a_broken_installation_file_is_a_clear_error(tmp_path: Path, content: str | bytes) -> None:
+    (tmp_path / "installation.json").write_bytes(content if isinstance(content, bytes) else content.encode())
 
-    with pytest.raises(LaunchError, match="不能读取"), open_installation(tmp_path):
+    with pytest.raises(LaunchError, match=r"不能读取 .*（不是.* JSON"), open_installation(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"id": "../../../tmp/x"}, "id 的内容不对"),
+        ({"id": "A" * 16}, "id 的内容不对"),
+        ({"id": 7}, "id 的内容不对"),
+        ({"cluster_id": None}, "cluster_id 的内容不对"),
+        ({"cluster_id": "-x" * 11 + "\n"}, "cluster_id 的内容不对"),
+        ({"postgres_password": 1}, "postgres_password 的内容不对"),
+        ({"role_passwords": {"huiying_intake": "x"}}, "role_passwords 的内容不对"),
+        ({"role_passwords": []}, "role_passwords 的内容不对"),
+        ({"ports": {"kafka": "9092"}}, "ports 的内容不对"),
+        ({"ports": {"kafka": True}}, "ports 的内容不对"),
+        ({"ports": {"kafka": 0}}, "ports 的内容不对"),
+        ({"ports": {"kafka": 65536}}, "ports 的内容不对"),
+        ({"ports": [9092]}, "ports 的内容不对"),
+        ({"migrated": {"intake": 1}}, "migrated 的内容不对"),
+        ({"administrator_password": None}, "administrator_password 的内容不对"),
+        ({"demonstration": "perhaps"}, "demonstration 的内容不对"),
+        ({"demonstration": []}, "demonstration 的内容不对"),
+        ({"colour": "red"}, "有不认识的内容 colour"),
+    ],
+)
+def test_what_an_installation_file_must_not_say_is_named(
+    tmp_path: Path, changes: dict[str, object], why: str
+) -> None:
+    with open_installation(tmp_path):
+        pass
+    file = tmp_path / "installation.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+    with pytest.raises(LaunchError, match=f"不能读取 {file}（{why}"), open_installation(tmp_path):
+        pass
+
+
+def test_what_an_installation_file_lacks_is_named(tmp_path: Path) -> None:
+    (tmp_path / "installation.json").write_text('{"id": "0123456789abcdef", "ports": {}}')
+
+    with pytest.raises(LaunchError, match="缺少 cluster_id、demonstration"), open_installation(tmp_path):
         pass
 
 
