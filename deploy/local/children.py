@@ -2,9 +2,11 @@
 
 import os
 import pwd
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +18,9 @@ from deploy.local.errors import LaunchError
 __all__ = ["Child", "Process", "ProcessIdentity", "credentials"]
 
 LOG_LIMIT = 20 * 1024 * 1024  # bytes; a larger log is set aside once at the next start
+
+_NAMES_AN_ERROR = re.compile(r"ERROR|FATAL|Exception|Error\b")
+_FRAME = re.compile(r"\s+at .|\s*\.\.\. \d+ (more|common frames)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class Child:
     pass_fds: Sequence[int] = ()
     spawn: Callable[[], Process | None] | None = None
     process: Process | None = None
+    log_from: int = field(default=0, init=False)  # bytes of its log from before this start
 
     def start(self) -> None:
         """Start the process: with `spawn`, where that can, else the command.
@@ -85,6 +91,7 @@ class Child:
         """
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))
+        self.log_from = self.log.stat().st_size if self.log.exists() else 0
         self.process = (self.spawn() if self.spawn else None) or self._run_command()
 
     def _run_command(self) -> Process:
@@ -142,6 +149,18 @@ class Child:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
         self.process = None
+
+    def reason(self) -> str:
+        """The line of its log, since it was started, that says why it ended: the last that names an error.
+
+        Never a frame of Java's stack. Where no line names one, the last; where there is none, nothing.
+        """
+        with suppress(OSError), self.log.open(encoding="utf-8", errors="replace") as log:
+            log.seek(self.log_from)
+            lines = [line.strip() for line in log if line.strip() and not _FRAME.match(line)]
+            named = [line for line in lines if _NAMES_AN_ERROR.search(line)]
+            return (named or lines or [""])[-1].removeprefix("Caused by: ")
+        return ""
 
     def last_lines(self, count: int = 3) -> str:
         """Return the end of its log, for an error message."""

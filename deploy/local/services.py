@@ -128,7 +128,7 @@ def wait_for_service(child: Child, address: str, alive: Callable[[], bool]) -> N
         if status == 200:  # noqa: PLR2004 - OK
             return
         sleep(0.05)
-    detail = child.last_lines(1) if not child.alive else problem
+    detail = child.reason() if not child.alive else problem
     raise LaunchError(f"{child.label}没有启动成功（{detail[:300]}）", f"详见日志 {child.log}")
 
 
@@ -139,7 +139,7 @@ def wait_for_gateway(child: Child, url: str, alive: Callable[[], bool]) -> None:
         if _ask(url.removeprefix("http://"), "/livez", patience=1)[0]:
             return
         sleep(0.03)
-    raise LaunchError(f"{child.label}没有启动成功（{child.last_lines(1)[:300]}）", f"详见日志 {child.log}")
+    raise LaunchError(f"{child.label}没有启动成功（{child.reason()[:300]}）", f"详见日志 {child.log}")
 
 
 def _ask(address: str, path: str, patience: float = 5) -> tuple[int, str]:

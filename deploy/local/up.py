@@ -187,7 +187,7 @@ class _Run:
             self._check_not_stopping()
             if child.alive or error.advice:
                 raise
-            raise LaunchError(f"{error}（{child.last_lines(1)[:300]}）", f"详见日志 {child.log}") from error
+            raise LaunchError(f"{error}（{child.reason()[:300]}）", f"详见日志 {child.log}") from error
 
     def _is_prepared(self, addresses: Addresses) -> bool:
         return is_token_fresh(self.token_file) and freshness.is_current(self.installation, addresses)

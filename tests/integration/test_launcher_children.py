@@ -162,3 +162,43 @@ def test_what_prepares_a_first_start_does_not_hear_the_ctrl_c_of_the_terminal(tm
 
     assert (tmp_path / "told").read_text() != str(os.getsid(0))
     assert parts.checkpoint.read_text() != str(os.getsid(0))
+
+
+KAFKA_FAILED = """
+2026-11-28T08:00:00 [main] INFO kafka.Server - starting
+2026-11-28T08:00:01 [main] ERROR kafka.Kafka$ - Exiting Kafka due to fatal exception
+java.lang.RuntimeException: cannot start
+\tat kafka.log.LogManager.<init>(LogManager.scala:10)
+Caused by: java.io.IOException: 磁盘 /data 不能写
+\tat kafka.Kafka.main(Kafka.scala)
+\t... 3 more
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (KAFKA_FAILED, "java.io.IOException: 磁盘 /data 不能写"),
+        (
+            "FATAL:  could not create lock file\nLOG:  database system is shut down\n",
+            "FATAL:  could not create",
+        ),
+        ("first\n\nlast\n\n", "last"),
+        ("", ""),
+    ],
+)
+def test_why_a_child_ended_is_the_line_of_this_start_that_names_an_error(
+    tmp_path: Path, said: str, why: str
+) -> None:
+    child = python(f"print({said!r})", tmp_path)
+    child.log.write_text("IllegalStateException: of the start before\n")
+    child.env = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    child.start()
+    child.wait()
+
+    assert child.reason().startswith(why)
+    assert "before" not in child.reason()
+
+
+def test_a_child_that_was_never_started_has_no_reason(tmp_path: Path) -> None:
+    assert python("", tmp_path).reason() == ""
