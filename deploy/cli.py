@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 
 from deploy.commands import register_all
 from deploy.local.errors import LaunchError
-from deploy.terminal import printable
+from deploy.terminal import INTERRUPTED, printable
 from deploy.usage import in_chinese
 
 __all__ = ["app", "main"]
@@ -29,7 +29,7 @@ register_all(app)
 def main() -> None:
     """Run a command; what a person can mend is one line on standard error, never a trace.
 
-    Exits with 1 for what went wrong, with 2 for a command line that cannot be read.
+    Exits with 1 for what went wrong, with 2 for a command line that cannot be read, with 130 after a Ctrl-C.
     """
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its failures reach us as exceptions
     rich_utils.COMMANDS_PANEL_TITLE = "命令"
@@ -39,13 +39,16 @@ def main() -> None:
     rich_utils.REQUIRED_LONG_STRING = "[必填]"
     rich_utils.ENVVAR_STRING = "[环境变量：{}]"
     try:
-        sys.exit(app(standalone_mode=False))
+        code = app(standalone_mode=False)
+        if code == INTERRUPTED:
+            _complain("已中止")
+        sys.exit(code)
     except LaunchError as error:
         _complain(error.line())
         sys.exit(1)
     except typer.Abort:
         _complain("已中止")
-        sys.exit(1)
+        sys.exit(INTERRUPTED)
     except TyperException as error:
         if words := in_chinese(error.format_message()):  # there are none where the help was printed
             _complain(f"{words}\n用 --help 查看命令与选项的说明")

@@ -1,6 +1,8 @@
 """Text from elsewhere, fit for a terminal."""
 
-__all__ = ["printable"]
+__all__ = ["INTERRUPTED", "printable"]
+
+INTERRUPTED = 130  # exit code after a Ctrl-C, the shell's own
 
 
 def printable(value: object) -> str:
