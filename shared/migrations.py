@@ -76,9 +76,11 @@ def run_env(metadata: sa.MetaData | Sequence[sa.MetaData]) -> None:
 
     async def connect() -> None:
         engine = create_async_engine(async_url(context.config.attributes["url"]))
-        async with engine.connect() as connection:
-            await connection.run_sync(migrate)
-            await connection.commit()
-        await engine.dispose()
+        try:
+            async with engine.connect() as connection:
+                await connection.run_sync(migrate)
+                await connection.commit()
+        finally:
+            await engine.dispose()
 
     asyncio.run(connect())

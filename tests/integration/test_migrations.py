@@ -146,6 +146,8 @@ async def test_a_database_of_a_newer_version_is_left_alone_and_named(
         await connection.execute("UPDATE alembic_version SET version_num = '9999'")
         with pytest.raises(LaunchError) as refused:
             await asyncio.to_thread(migrate)
+        others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> $1"
+        assert await connection.fetchval(others, connection.get_server_pid()) == 0
         assert await connection.fetchval("SELECT version_num FROM alembic_version") == "9999"
     finally:
         await connection.close()
