@@ -148,7 +148,7 @@ async def _page(
     case = _shown(view, here.now, revealed=revealed)
     return here.page(
         "case.html",
-        status or (HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK),
+        int(status or (HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK)),
         case=case,
         listed=list_query(listed),
         list_path=list_path(listed),
