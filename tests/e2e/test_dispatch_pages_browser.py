@@ -106,7 +106,7 @@ def test_a_unit_works_on_a_case_from_a_phone(page: Page, running: Running) -> No
     expect(card).to_contain_text("已接单")
     card.locator("h2 a").click()
 
-    page.get_by_text("查看完整电话").click()
+    page.get_by_text("查看完整的地点和电话").click()
     page.get_by_label("查看的原因").fill("联系上门时间")
     page.get_by_role("button", name="查看", exact=True).click()
     expect(page.get_by_role("link", name="13812345678")).to_be_visible()
