@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, exp
 from deploy.local.report import DEMO_PASSWORD
 from tests.support.browser import DESKTOP, PHONE, axe_violations, browser
 from tests.support.launcher import Launched
+from tests.support.wait import eventually_sync
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -160,18 +161,24 @@ def test_the_unit_sees_it_come_works_on_it_and_the_resident_reads_the_answer(
     resident.close()
 
 
+def shows_details(page: Page, url: str) -> bool:
+    """Go to the newest of the last six months in which a unit was charged; False where there is none."""
+    page.goto(f"{url}/assessment/statements")
+    for _ in range(6):
+        if page.get_by_role("link", name=re.compile("查看明细")).count():
+            return True
+        year, number = (int(part) for part in page.locator("#field-month").input_value().split("-"))
+        earlier = f"{year - (number == 1)}-{(number - 2) % 12 + 1:02d}"
+        page.goto(f"{url}/assessment/statements?month={earlier}")
+    return False
+
+
 @SIZES
 def test_the_office_follows_the_money_to_its_evidence(context: BrowserContext, url: str) -> None:
     page = context.new_page()
     sign_in(page, url, "office", "/assessment/statements")
     is_accessible(page)
-    month = page.locator("#field-month")
-    for _ in range(6):
-        if page.get_by_role("link", name=re.compile("查看明细")).count():
-            break
-        year, number = (int(part) for part in month.input_value().split("-"))
-        earlier = f"{year - (number == 1)}-{(number - 2) % 12 + 1:02d}"
-        page.goto(f"{url}/assessment/statements?month={earlier}")
+    eventually_sync(lambda: shows_details(page, url), timeout=60)  # what is new takes a moment to be scored
     page.get_by_role("link", name=re.compile("查看明细")).first.click()
     is_accessible(page)
     expect(page.locator("tbody tr").first).to_contain_text("元")
