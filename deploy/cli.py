@@ -45,7 +45,7 @@ def main() -> None:
         sys.exit(code)
     except LaunchError as error:
         _complain(error.line())
-        sys.exit(1)
+        sys.exit(error.exit_code)
     except typer.Abort:
         _complain("已中止")
         sys.exit(INTERRUPTED)

@@ -61,6 +61,8 @@ def _check_file(file: Path) -> None:
         size = file.stat().st_size
         if file.is_dir():
             raise LaunchError(f"{file} 是文件夹，不是文件")
+        if not file.is_file():  # to open a pipe would wait for ever
+            raise LaunchError(f"{file} 不是普通文件", "请先把内容存成文件")
         with file.open("rb"):
             pass
     except FileNotFoundError as error:

@@ -24,7 +24,12 @@ _CAUSES: Final[Mapping[int, str]] = {
 
 
 class LaunchError(Exception):
-    """Something the person can mend: the problem, and in `advice` what to do (Chinese, one line each)."""
+    """Something the person can mend: the problem, and in `advice` what to do (Chinese, one line each).
+
+    `exit_code` is what a command ends with.
+    """
+
+    exit_code = 1
 
     def __init__(self, problem: str, advice: str = "") -> None:
         super().__init__(problem)

@@ -1,6 +1,7 @@
 """What the commands print, how they end, and that a person never sees a trace."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,15 @@ from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner, Result
 from werkzeug import Request, Response
 
-from deploy.cli import app
+from deploy.auditor import kafka_log
+from deploy.auditor import run as auditing
+from deploy.auditor.facts import Log
+from deploy.auditor.kafka_log import Kafka
+from deploy.auditor.run import Installation
+from deploy.cli import app, main
 from deploy.client import TOKEN_VARIABLE
 from deploy.local.errors import LaunchError
+from deploy.local.places import free_ports
 from deploy.terminal import printable
 from shared.deadletters import MOST_LISTED
 from tests.support.import_files import HEADER, row, write_workbook
@@ -311,3 +318,55 @@ def test_a_dead_letter_that_is_none_and_a_service_that_is_none_are_said_so(serve
 def test_nothing_is_shown_as_nothing() -> None:
     assert printable(None) == ""
     assert printable("一\n\t二") == "一\n\t二"
+
+
+def cannot_audit(*arguments: str) -> str:
+    result = run("audit", *arguments)
+    assert isinstance(result.exception, LaunchError), result
+    assert result.exception.exit_code == 3
+    return result.exception.line()
+
+
+@pytest.fixture
+def nowhere(server: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Settings under which the auditor finds nobody, and the port where nobody is."""
+    (port,) = free_ports(1)
+    for service in ("INTAKE", "DISPATCH", "ASSESSMENT", "NOTIFY"):
+        monkeypatch.setenv(f"HUIYING_AUDIT_{service}_DATABASE_URL", f"postgresql://a:b@127.0.0.1:{port}/x")
+    monkeypatch.setenv("HUIYING_KAFKA_BOOTSTRAP", f"127.0.0.1:{port}")
+    return port
+
+
+def test_an_audit_that_cannot_read_has_an_exit_code_of_its_own(nowhere: int, tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"\xff\x00")
+    (tmp_path / "words").write_text("{}\n")
+
+    assert "审计时读不到数据（连不上数据库）" in cannot_audit()
+    assert "没有这个文件：" in cannot_audit("--ledger", str(tmp_path / "none"))
+    assert "是文件夹，不是文件" in cannot_audit("--ledger", str(tmp_path))
+    assert "不是 UTF-8 文本" in cannot_audit("--ledger", str(tmp_path / "binary"))
+    assert "第 1 行" in cannot_audit("--ledger", str(tmp_path / "words"))
+    assert "地址不对" in cannot_audit("--url", "http://127.0.0.1:99999")
+
+
+def test_an_audit_without_kafka_says_where_it_looked(nowhere: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def without_databases(installation: Installation, **_settings: object) -> Log:
+        return await Kafka(installation.kafka).positions()
+
+    monkeypatch.setattr(kafka_log, "_SILENCE_LIMIT", 0.0)
+    monkeypatch.setattr(auditing, "audit", without_databases)
+
+    assert f"审计时读不到数据（连不上 Kafka 127.0.0.1:{nowhere}）" in cannot_audit()
+
+
+def test_its_exit_code_reaches_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["huiying", "audit", "--url", "http://[bad"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 3
+
+
+def test_a_pipe_is_no_file_to_import(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.csv")
+
+    assert "不是普通文件" in said(run("import", str(tmp_path / "x.csv"), "--dry-run"))
