@@ -34,10 +34,9 @@ __all__ = [
     "replay",
 ]
 
-_MIRROR_LIMIT = 900_000
 MOST_LISTED = 200
 """Dead letters in one list; more are seen as these are settled."""
-_HEADERS_LIMIT = 50_000
+_MIRROR_LIMIT, _HEADERS_LIMIT = 900_000, 50_000
 """Bytes of body and headers that the mirror of a record takes over; Kafka takes a record of 1 MB."""
 
 dead_letters = sa.Table(
