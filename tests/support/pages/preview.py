@@ -3,9 +3,9 @@
 `python -m tests.support.pages.preview FOLDER` writes a screenshot of each, phone and desktop.
 """
 
+import argparse
 import asyncio
 import socket
-import sys
 import threading
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
@@ -135,4 +135,6 @@ def screenshots(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    screenshots(Path(sys.argv[1]))
+    arguments = argparse.ArgumentParser(description="Screenshots of every sample page, at both sizes.")
+    arguments.add_argument("folder", type=Path)
+    screenshots(arguments.parse_args().folder)
