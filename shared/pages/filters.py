@@ -11,6 +11,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 MISSING = "—"
 _FROM_FIRST_NUMBER = re.compile(r"[0-9〇一二三四五六七八九十].*", re.DOTALL)
 MINUTES_PER_DAY = 24 * 60
+URGENCY_NAMES = {"P1": "危及安全", "P2": "紧急", "P3": "一般"}
 ROLE_NAMES = {
     "operator": "话务员",
     "unit_member": "班组人员",
@@ -87,6 +88,11 @@ def phone_masked(phone: str | None) -> str:
 def place_masked(place: str) -> str:
     """Return where something is without the house: `东区 12 号楼` as `东区 ***`, from its first number on."""
     return _FROM_FIRST_NUMBER.sub("***", place)
+
+
+def urgency_name(urgency: str) -> str:
+    """Return the Chinese name of an urgency; the code itself where it is another."""
+    return URGENCY_NAMES.get(urgency, urgency)
 
 
 def role_name(role: str) -> str:

@@ -79,6 +79,7 @@ class Pages:
             yuan=filters.yuan,
             phone_masked=filters.phone_masked,
             role_name=filters.role_name,
+            urgency_name=filters.urgency_name,
             sentence=sentence,
         )
         self.environment.globals.update(

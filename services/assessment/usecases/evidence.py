@@ -8,11 +8,11 @@ from services.assessment.domain.facts import Basis
 from services.assessment.domain.wording import SHANGHAI, explain_budget, explain_span
 from services.assessment.tables import EvidenceRow
 from shared.contracts.dispatch import DeadlineMissed
+from shared.pages.filters import urgency_name
 
 __all__ = ["describe", "name_of"]
 
 _CLOCKS = {"accept": "接单", "arrive": "到场", "complete": "办结", "answer": "答复"}
-_URGENCIES = {"P1": "危及安全", "P2": "紧急", "P3": "一般"}
 
 
 def name_of(row: EvidenceRow) -> str:
@@ -25,8 +25,7 @@ def name_of(row: EvidenceRow) -> str:
 def describe(row: EvidenceRow, unit_name: str) -> Sequence[tuple[str, str]]:
     """Return the event's facts as pairs of name and text, in the order a person checks them."""
     body = row.body
-    urgency = str(body["urgency"])
-    pairs = [("责任单位", unit_name), ("紧急程度", _URGENCIES.get(urgency, urgency))]
+    pairs = [("责任单位", unit_name), ("紧急程度", urgency_name(str(body["urgency"])))]
     if row.type == DeadlineMissed.type:
         pairs += [
             ("登记时间", _moment(body["registered_at"])),
