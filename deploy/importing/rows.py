@@ -11,8 +11,8 @@ from deploy.importing.reading import Cell, SheetRow
 from deploy.importing.times import Written, latest, read_time, span
 from services.dispatch.domain.answers import text_problem
 from services.intake.domain.reports import Given, Report, ReportError, check_report
-from services.intake.domain.texts import clean_line, clean_text, unsafe_character
 from shared.contracts.intake import TIMED_FROM
+from shared.texts import clean_line, clean_text, unsafe_character
 
 __all__ = ["Answer", "Complaint", "Entry", "Reason", "Refusal", "column_name", "judge", "text_of"]
 

@@ -13,7 +13,7 @@ from deploy.importing.reading import read_sheets
 from deploy.importing.rows import Entry, Refusal, judge
 from deploy.importing.sending import Sent, UnknownCategory, send
 from deploy.local.errors import LaunchError
-from services.intake.domain.texts import clean_line, unsafe_character
+from shared.texts import clean_line, unsafe_character
 
 __all__ = ["Job", "Report", "open_job"]
 

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.intake.desk import DeskDep
 from services.intake.domain.numbers import parse_number
-from services.intake.domain.texts import clean_line
 from services.intake.schemas import (
     IMPORT_ROWS_LIMIT,
     ImportAnswer,
@@ -28,6 +27,7 @@ from shared.auth import ForbiddenError, Principal, require, signed_in
 from shared.contracts.dispatch import Role
 from shared.database import SessionDep
 from shared.problems import FieldProblem, Problem, validation_fields
+from shared.texts import clean_line
 
 __all__ = ["build_router"]
 

@@ -18,7 +18,6 @@ from starlette.types import Receive, Scope, Send
 
 from services.intake.desk import PUBLIC, Desk
 from services.intake.domain.reports import Given, ReportError
-from services.intake.domain.texts import clean_line, unsafe_character
 from services.intake.schemas import Registered, RegisterRequest
 from services.intake.usecases.group_commit import UnfitDraftError
 from services.intake.usecases.register import KeyReusedError
@@ -27,6 +26,7 @@ from shared.contracts.dispatch import Role
 from shared.contracts.intake import Channel
 from shared.edge import Edge, Headers
 from shared.problems import FieldProblem, Problem, validation_fields
+from shared.texts import clean_line, unsafe_character
 
 __all__ = ["PATH", "RegisterBody", "decode", "install"]
 

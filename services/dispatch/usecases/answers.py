@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.dispatch.domain.answers import Imported, clean_text, is_fit_name, misfit, text_problem
 from services.dispatch.domain.cases import Deadline
-from services.dispatch.domain.names import clean_name
 from services.dispatch.store import answers as store
 from services.dispatch.store import cases as case_store
 from services.dispatch.store.answers import ImportedAnswer
@@ -21,6 +20,7 @@ from services.dispatch.usecases.reference import Knowledge, Reference
 from shared.clock import Clock
 from shared.contracts.intake import TIMED_FROM
 from shared.problems import UNFIT_TEXT
+from shared.texts import clean_line
 
 __all__ = ["Outcome", "RecordedAnswer", "Result", "import_answers"]
 
@@ -51,8 +51,8 @@ class RecordedAnswer:
         """The row as it is kept; its names as intake keeps them."""
         return replace(
             self,
-            source=clean_name(self.source),
-            external_id=clean_name(self.external_id),
+            source=clean_line(self.source),
+            external_id=clean_line(self.external_id),
             text=clean_text(self.text),
         )
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import phonenumbers
 
-from services.intake.domain.texts import clean_line, clean_text
+from shared.texts import clean_line, clean_text
 
 __all__ = [
     "LOCATION_LIMIT",

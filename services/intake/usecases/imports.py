@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.intake.domain.complaints import Complaint, new_token
 from services.intake.domain.numbers import format_number
 from services.intake.domain.reports import FieldError, Given, Report, ReportError, check_report
-from services.intake.domain.texts import clean_line, clean_text
 from services.intake.schemas import FieldReason, ImportOutcome, ImportRow
 from services.intake.store.reading import Imported, find_imported
 from services.intake.store.registering import draw_serials
@@ -26,6 +25,7 @@ from shared.contracts.intake import TIMED_FROM, Channel
 from shared.database import SessionFetcher
 from shared.ids import uuid7
 from shared.problems import validation_fields
+from shared.texts import clean_line, clean_text
 
 __all__ = ["import_complaints"]
 

@@ -1,4 +1,4 @@
-"""Dirty text made clean where that is safe, and found where it is not."""
+"""Dirty text made clean where that is safe, and found where it is not; the same for every service."""
 
 import re
 

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.dispatch.domain.names import clean_name
-from services.intake.domain.texts import clean_line, clean_text, unsafe_character
+from shared.texts import clean_line, clean_text, unsafe_character
 
 ANY_TEXT = st.text(st.characters(categories=None) | st.sampled_from("_x000D\r\n\t \x00\u202e\ud800"))
 
@@ -57,8 +56,3 @@ def test_what_cannot_be_kept_is_named() -> None:
 def test_cleaning_is_linear_in_the_length() -> None:
     clean_line("a" + " " * 2_000_000 + "b")
     clean_text("_x000D_" * 200_000)
-
-
-@given(ANY_TEXT)
-def test_dispatch_cleans_the_names_of_imported_complaints_as_intake_does(text: str) -> None:
-    assert clean_name(text) == clean_line(text)
